@@ -1,0 +1,201 @@
+"""The narrow ports through which Collegium acts on the world.
+
+Every verb is idempotent and keyed by our own ids, so that it may be repeated after a crash at any moment. States,
+retries, queues and quota live above the ports, once. ``tests/contract`` runs the same suite on every implementation.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from collegium.domain.catalog import Image
+from collegium.domain.jobs import JobReason, WorkingDirectory
+from collegium.domain.quota import Limits
+from collegium.domain.resources import Resources
+
+#: In the argv of a request: replaced by the image's Python interpreter.
+PYTHON = "{python}"
+#: In argv and environment values: replaced by the run's artifacts directory, as the run sees it.
+ARTIFACTS = "{artifacts}"
+#: In argv and environment values: replaced by the run's working directory, as the run sees it.
+WORK = "{work}"
+
+
+class RunPhase(enum.StrEnum):
+    """What a backend knows of a run. LOST: it was started and left no word of its end."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """True once the run is over, whatever the end."""
+        return self not in (RunPhase.STARTING, RunPhase.RUNNING)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One attempt of a job, ready to run.
+
+    ``argv`` is an argument vector (no shell is added). The placeholders PYTHON, ARTIFACTS and WORK are replaced in
+    argv and environment values only where the request itself holds them; user text is escaped by ``literal``.
+    """
+
+    key: str
+    job_id: str
+    group: str
+    user: str
+    argv: Sequence[str]
+    image: Image
+    resources: Resources
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What is known of one run. ``reason`` is set on final phases other than SUCCEEDED."""
+
+    key: str
+    phase: RunPhase
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    reason: JobReason | None = None
+    message: str = ""
+
+
+class JobRunner(Protocol):
+    """Runs attempts of jobs."""
+
+    async def start(self, request: RunRequest) -> None:
+        """Start the run, or do nothing if this key was ever started.
+
+        Returns once the start is durable: after that a crash of the caller neither loses nor doubles it. Raises
+        StartFailed if this request can never start, Unavailable if trying again may help.
+        """
+
+    async def stop(self, key: str, grace_seconds: float = 10.0) -> None:
+        """Ask the run and its children to end, and end them by force after the grace. Unknown keys are fine.
+
+        Returns at once; the end is seen through ``observe``. A key that was never started can no longer start.
+        """
+
+    async def observe(self) -> Mapping[str, RunStatus]:
+        """Every run that is known and not forgotten, by key."""
+
+    async def forget(self, key: str) -> None:
+        """Drop the bookkeeping of a finished run; its log and artifacts stay. Unknown or live keys are left alone."""
+
+
+@dataclass(frozen=True)
+class LogChunk:
+    """A piece of a run's log: ``data`` starts at byte ``offset`` of all that was ever written.
+
+    ``gap`` bytes just before ``offset`` are gone (the log was over its cap). ``complete`` is True when the run is over
+    and nothing follows ``next_offset``.
+    """
+
+    data: bytes
+    offset: int
+    next_offset: int
+    gap: int = 0
+    complete: bool = False
+
+
+class LogSource(Protocol):
+    """Reads logs, while the run goes on and for as long as the job's record is kept."""
+
+    async def read(self, key: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        """Up to ``limit`` bytes from ``offset``; a negative offset counts from the end. Unknown keys give an empty chunk."""
+
+    async def size(self, key: str) -> int:
+        """Bytes ever written, including those no longer kept."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a snapshot holds."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that a run left in its artifacts directory; ``path`` is relative, ``size`` in bytes."""
+
+    path: str
+    size: int
+    modified_at: datetime
+
+
+class VolumeProvider(Protocol):
+    """Homes, snapshots of working directories, and artifacts."""
+
+    async def home(self, user: str, group: str) -> str:
+        """Where the user's home in this group is, made if it is not there yet; a path on this machine or a claim name."""
+
+    async def snapshot(self, job_id: str, user: str, group: str, source: WorkingDirectory) -> Snapshot:
+        """Copy files of the user's home as the job's source; symbolic links are not followed.
+
+        Raises InvalidInput (field ``working_directory…``) for what is missing or leads outside, TooLarge above the
+        backend's caps, StorageFull. Nothing is left behind on failure.
+        """
+
+    async def reuse_snapshot(self, job_id: str, earlier_job_id: str) -> None:
+        """Give ``job_id`` the same source as an earlier job; a job without one gives an empty source."""
+
+    async def discard(self, job_id: str) -> None:
+        """Remove all files of a job: source, logs, artifacts."""
+
+    async def snapshots(self) -> Mapping[str, datetime]:
+        """Ids of all jobs that have files here, and since when, so that orphans of a crash can be found."""
+
+    async def artifacts(self, key: str) -> Sequence[Artifact]:
+        """What the run left, sorted by path; at most 10,000."""
+
+    def open_artifact(self, key: str, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes [start, end) of one artifact in pieces of at most 1 MiB. Raises NotFound before the first piece."""
+
+
+class GroupSpace(Protocol):
+    """What a group needs to exist at a backend, and a fence behind the ledger where the backend has one."""
+
+    async def ensure(self, group: str, limits: Limits) -> None:
+        """Make or update the group's space."""
+
+    async def remove(self, group: str) -> None:
+        """Remove the group's space, but no data."""
+
+
+class StartFailed(Exception):
+    """This run cannot start, and trying again will not help. The message may be shown."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One place to run things, complete. ``notice`` says what it does and does not enforce."""
+
+    name: str
+    jobs: JobRunner
+    logs: LogSource
+    volumes: VolumeProvider
+    space: GroupSpace
+    notice: str = ""
+
+
+def literal(text: str) -> str:
+    """User text that must reach the run unchanged even if it holds a placeholder such as ``{work}``."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def fill(text: str, python: str, artifacts: str, work: str) -> str:
+    """Replace the placeholders and undo ``literal``."""
+    return text.format(python=python, artifacts=artifacts, work=work)

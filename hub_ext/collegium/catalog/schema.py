@@ -1,0 +1,157 @@
+"""The form of ``catalog.yaml``; its JSON schema is ``docs/catalog.schema.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from collegium.domain.catalog import AccessMode, SourceKind
+from collegium.domain.errors import DomainError
+from collegium.domain.groups import Role
+from collegium.domain.names import check_env_name, check_group_name, check_label, check_object_name, check_user_name
+from collegium.domain.quota import Limits
+from collegium.domain.resources import Resources
+
+
+def _checked(check: Callable[[Any], Any]) -> AfterValidator:
+    """Turn a domain check into a pydantic one, without repeating the field that pydantic names itself."""
+
+    def validate(value: Any) -> Any:
+        try:
+            return check(value)
+        except DomainError as error:
+            raise ValueError(error.message.partition(": ")[2] or error.message) from None
+
+    return AfterValidator(validate)
+
+
+ObjectName = Annotated[str, _checked(check_object_name)]
+GroupName = Annotated[str, _checked(check_group_name)]
+UserName = Annotated[str, _checked(check_user_name)]
+Label = Annotated[str, _checked(check_label)]
+EnvName = Annotated[str, _checked(check_env_name)]
+Text = Annotated[str, Field(max_length=2000)]
+#: Quantities as Kubernetes writes them: ``500m``, ``2``, ``4Gi``.
+Quantity = str | int
+
+
+def _parse_each(parse: Callable[[dict[str, Quantity]], Any]) -> AfterValidator:
+    def validate(value: dict[str, Quantity]) -> dict[str, Quantity]:
+        try:
+            parse(value)
+        except DomainError as error:
+            field = str(error.details.get("field", "")).rpartition(".")[2]
+            raise ValueError(f"{field}: {error.message.partition(': ')[2]}") from None
+        return value
+
+    return AfterValidator(validate)
+
+
+ResourceMap = Annotated[dict[str, Quantity], _parse_each(Resources.parse)]
+LimitMap = Annotated[dict[str, Quantity], _parse_each(Limits.parse)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class UserEntry(_Strict):
+    """A person who logs in with a password kept here. Without a ``password_hash`` one is made at the first start."""
+
+    name: UserName
+    display_name: Annotated[str, Field(max_length=120)] = ""
+    platform_admin: bool = False
+    password_hash: Annotated[str, Field(pattern=r"^\$argon2id\$[\x21-\x7e]{20,240}$")] | None = None
+
+
+class InstanceTypeEntry(_Strict):
+    """A size. ``limits`` are enforced and counted; ``everyone`` grants it to all groups."""
+
+    name: ObjectName
+    display_name: Label | None = None
+    description: Text = ""
+    limits: ResourceMap
+    requests: ResourceMap = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    everyone: bool = False
+
+
+class ImageEntry(_Strict):
+    """Software. ``reference`` is a container image; ``environment`` a Python prefix here, ``hub`` for the hub's own."""
+
+    name: ObjectName
+    display_name: Label | None = None
+    description: Text = ""
+    reference: Annotated[str, Field(max_length=500)] = ""
+    environment: Annotated[str, Field(max_length=1000)] = ""
+    variables: dict[EnvName, str] = Field(default_factory=dict)
+    everyone: bool = False
+
+
+class DatasetEntry(_Strict):
+    """Data. ``source`` depends on ``kind``."""
+
+    name: ObjectName
+    display_name: Label | None = None
+    description: Text = ""
+    kind: SourceKind
+    source: dict[str, str] = Field(default_factory=dict)
+    everyone: bool = False
+
+
+class MemberEntry(_Strict):
+    """A member's role, and limits of their own where they differ from the group's ``member_limits``."""
+
+    role: Role
+    limits: LimitMap | None = None
+
+
+class DatasetGrant(_Strict):
+    """A dataset granted with write access."""
+
+    name: ObjectName
+    access: AccessMode = AccessMode.READ_ONLY
+
+
+def _short_form(field: str) -> Callable[[Any], Any]:
+    return lambda value: {field: value} if isinstance(value, str) else value
+
+
+#: ``ann: admin`` is short for ``ann: {role: admin}``.
+Member = Annotated[MemberEntry, BeforeValidator(_short_form("role"), json_schema_input_type=Role | MemberEntry)]
+#: ``- digits`` is short for ``- {name: digits}``.
+Granted = Annotated[DatasetGrant, BeforeValidator(_short_form("name"), json_schema_input_type=str | DatasetGrant)]
+
+
+class GroupEntry(_Strict):
+    """A group: the unit of quota and of sharing. A limit left out is no limit, 0 is none."""
+
+    name: GroupName
+    display_name: Label | None = None
+    description: Text = ""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    limits: LimitMap = Field(default_factory=dict)
+    member_limits: LimitMap = Field(default_factory=dict)
+    members: dict[UserName, Member] = Field(default_factory=dict)
+    instance_types: list[ObjectName] = Field(default_factory=list)
+    images: list[ObjectName] = Field(default_factory=list)
+    datasets: list[Granted] = Field(default_factory=list)
+
+
+class CatalogFile(_Strict):
+    """The whole file."""
+
+    version: Literal[1]
+    users: list[UserEntry] = Field(default_factory=list, max_length=10000)
+    instance_types: list[InstanceTypeEntry] = Field(default_factory=list, max_length=1000)
+    images: list[ImageEntry] = Field(default_factory=list, max_length=1000)
+    datasets: list[DatasetEntry] = Field(default_factory=list, max_length=10000)
+    groups: list[GroupEntry] = Field(default_factory=list, max_length=10000)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema for editors and other tools."""
+    schema = CatalogFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Collegium catalog", **schema}

@@ -1,0 +1,171 @@
+"""Connections and transactions: one place decides how a write is made safe on each database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from collegium.db.accounts import Groups, Memberships, Users
+from collegium.db.catalog import Catalog
+from collegium.db.jobs import Events, IdempotencyKeys, Jobs
+from collegium.db.operations import Leases
+from collegium.db.reservations import Reservations
+from collegium.domain.errors import StorageFull, Unavailable
+from collegium.settings import Settings
+
+T = TypeVar("T")
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class UnitOfWork:
+    """All repositories over one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.users = Users(connection)
+        self.groups = Groups(connection)
+        self.memberships = Memberships(connection)
+        self.catalog = Catalog(connection)
+        self.reservations = Reservations(connection)
+        self.jobs = Jobs(connection)
+        self.events = Events(connection)
+        self.idempotency_keys = IdempotencyKeys(connection)
+        self.leases = Leases(connection)
+
+
+class Database:
+    """A database of Collegium. Thread-safe; ``run`` keeps it off the event loop.
+
+    Raises Unavailable where the database does not answer or stays locked, StorageFull where it cannot grow.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"pool_pre_ping": not self._sqlite}
+        if self._sqlite:
+            options["connect_args"] = {"timeout": 30, "check_same_thread": False}
+        else:
+            options["connect_args"] = {"options": "-c lock_timeout=30000 -c statement_timeout=60000"}
+        self._engine = sa.create_engine(url, **options)
+        if self._sqlite:
+            event.listen(self._engine, "connect", _configure_sqlite)
+        # SQLite has one writer at a time: queueing in one thread is fair where its busy handler is not.
+        self._writers = ThreadPoolExecutor(1 if self._sqlite else 8, "db-write")
+        self._readers = ThreadPoolExecutor(8, "db-read")
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the database of an installation and bring its schema up to date."""
+        settings.prepare()
+        database = cls(settings.database_url)
+        with _one_at_a_time(settings.state_dir / "migrate.lock"):
+            database.upgrade()
+        if database._sqlite and (path := sa.make_url(settings.database_url).database):
+            Path(path).chmod(0o600)
+        return database
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Run migrations up to ``revision``; a process that finds another at it waits for the other."""
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with self._errors(), self._engine.connect() as connection:
+            if not self._sqlite:
+                connection.execute(sa.text("SELECT pg_advisory_lock(4701)"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+            connection.commit()
+            if not self._sqlite:
+                connection.execute(sa.text("SELECT pg_advisory_unlock(4701)"))
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[UnitOfWork]:
+        """A consistent look; what is written through it is rolled back."""
+        with self._errors(), self._engine.connect() as connection:
+            if not self._sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            else:
+                connection.exec_driver_sql("BEGIN")
+            yield UnitOfWork(connection)
+            connection.rollback()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[UnitOfWork]:
+        """One transaction: durable when the block has ended, undone if it raised."""
+        with self._errors(), self._engine.connect() as connection:
+            if self._sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield UnitOfWork(connection)
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    async def reading(self, function: Callable[[UnitOfWork], T]) -> T:
+        """Run ``function`` on a read unit of work in a thread."""
+
+        def call() -> T:
+            with self.read() as uow:
+                return function(uow)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+
+    async def writing(self, function: Callable[[UnitOfWork], T]) -> T:
+        """Run ``function`` on a write unit of work in a thread."""
+
+        def call() -> T:
+            with self.write() as uow:
+                return function(uow)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writers, call)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            text = str(error.orig).lower()
+            if "full" in text or "no space" in text:
+                raise StorageFull("The database has no room to grow; nothing was changed.") from error
+            raise Unavailable("The database does not answer now; nothing was changed. Try again.") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("The connection to the database broke. Try again.") from error
+            raise
+
+
+def now() -> datetime:
+    """The current moment, UTC, in microseconds."""
+    return datetime.now(UTC)
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # We begin transactions ourselves: the driver's own habit is to begin late and never IMMEDIATE.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

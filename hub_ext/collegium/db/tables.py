@@ -1,0 +1,204 @@
+"""Tables. ``migrations/`` makes the same ones step by step; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A point in time as microseconds since 1970 UTC: exact, sortable and alike on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To microseconds."""
+        if value is None:
+            return None
+        delta = value - _EPOCH
+        return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """From microseconds."""
+        return (
+            None
+            if value is None
+            else datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
+        )
+
+
+#: SQLite counts up only in columns declared INTEGER.
+Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("display_name", sa.String(120), nullable=False, default=""),
+    sa.Column("platform_admin", sa.Boolean, nullable=False, default=False),
+    sa.Column("password_hash", sa.String(256)),
+    sa.Column("managed_by", sa.String(8), nullable=False),
+)
+
+groups = sa.Table(
+    "groups",
+    metadata,
+    sa.Column("name", sa.String(30), primary_key=True),
+    sa.Column("display_name", sa.String(120), nullable=False),
+    sa.Column("description", sa.Text, nullable=False, default=""),
+    sa.Column("contact", sa.String(200), nullable=False, default=""),
+    sa.Column("limits", sa.JSON, nullable=False),
+    sa.Column("member_limits", sa.JSON, nullable=False),
+    sa.Column("managed_by", sa.String(8), nullable=False),
+)
+
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("group_name", sa.String(30), sa.ForeignKey("groups.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("user_name", sa.String(128), primary_key=True, index=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("limits", sa.JSON(none_as_null=True)),
+)
+
+instance_types = sa.Table(
+    "instance_types",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("managed_by", sa.String(8), nullable=False),
+)
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("managed_by", sa.String(8), nullable=False),
+)
+
+datasets = sa.Table(
+    "datasets",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("managed_by", sa.String(8), nullable=False),
+)
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    # "*" grants to every group, so this is no foreign key.
+    sa.Column("group_name", sa.String(30), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("access", sa.String(2)),
+    sa.Column("managed_by", sa.String(8), nullable=False),
+)
+
+reservations = sa.Table(
+    "reservations",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("group_name", sa.String(30), nullable=False),
+    sa.Column("user_name", sa.String(128), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("workload_id", sa.String(200), nullable=False),
+    sa.Column("label", sa.String(200), nullable=False, default=""),
+    sa.Column("instance_type", sa.String(63), nullable=False, default=""),
+    sa.Column("resources", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("bound_at", Moment),
+    sa.Column("released_at", Moment),
+)
+_live = sa.text("state != 'released'")
+sa.Index(
+    "uq_reservations_live_workload",
+    reservations.c.kind,
+    reservations.c.workload_id,
+    unique=True,
+    sqlite_where=_live,
+    postgresql_where=_live,
+)
+sa.Index("ix_reservations_live_group", reservations.c.group_name, sqlite_where=_live, postgresql_where=_live)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("group_name", sa.String(30), nullable=False),
+    sa.Column("user_name", sa.String(128), nullable=False),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("launch", sa.JSON, nullable=False),
+    sa.Column("resources", sa.JSON, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("started_at", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("cancel_requested_by", sa.String(128)),
+    sa.Column("rerun_of", sa.String(40)),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_jobs_group_name_sequence", jobs.c.group_name, jobs.c.sequence)
+sa.Index("ix_jobs_group_name_user_name_sequence", jobs.c.group_name, jobs.c.user_name, jobs.c.sequence)
+sa.Index("ix_jobs_group_name_state_sequence", jobs.c.group_name, jobs.c.state, jobs.c.sequence)
+_open = sa.text("state IN ('Pending', 'Preparing', 'Running')")
+sa.Index("ix_jobs_open", jobs.c.sequence, sqlite_where=_open, postgresql_where=_open)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("group_name", sa.String(30), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("object_id", sa.String(200), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_events_group_name_sequence", events.c.group_name, events.c.sequence)
+sa.Index("ix_events_object_id_sequence", events.c.object_id, events.c.sequence)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("principal", sa.String(128), primary_key=True),
+    sa.Column("operation", sa.String(32), primary_key=True),
+    sa.Column("group_name", sa.String(30), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    sa.Column("object_id", sa.String(40), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, index=True),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+)

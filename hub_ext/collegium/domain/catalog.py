@@ -1,0 +1,97 @@
+"""Images, instance types, datasets, and what a group was granted of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from collegium.domain.groups import ManagedBy
+from collegium.domain.resources import Resources
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """A named size. ``limits`` is what is counted against quota and enforced."""
+
+    name: str
+    display_name: str
+    limits: Resources
+    requests: Resources = field(default_factory=Resources)
+    description: str = ""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    managed_by: ManagedBy = ManagedBy.FILE
+
+
+@dataclass(frozen=True)
+class Image:
+    """Software to run in. ``reference`` is a container image, ``environment`` a Python prefix for the local backend.
+
+    ``environment`` is a directory holding ``bin/python``, or ``hub`` for the one that runs the hub itself.
+    """
+
+    name: str
+    display_name: str
+    reference: str = ""
+    environment: str = ""
+    description: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    managed_by: ManagedBy = ManagedBy.FILE
+
+
+class AccessMode(enum.StrEnum):
+    """How a dataset is mounted."""
+
+    READ_ONLY = "ro"
+    READ_WRITE = "rw"
+
+
+class SourceKind(enum.StrEnum):
+    """Where a dataset lives."""
+
+    FOLDER = "folder"
+    CLAIM = "claim"
+    NFS = "nfs"
+    S3 = "s3"
+    GIT = "git"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Data that groups may be granted; ``source`` depends on the kind."""
+
+    name: str
+    display_name: str
+    kind: SourceKind
+    source: Mapping[str, str]
+    description: str = ""
+    managed_by: ManagedBy = ManagedBy.FILE
+
+
+class GrantKind(enum.StrEnum):
+    """What is granted."""
+
+    INSTANCE_TYPE = "instance_type"
+    IMAGE = "image"
+    DATASET = "dataset"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A group may use this object; ``access`` is set for datasets."""
+
+    group: str
+    kind: GrantKind
+    name: str
+    access: AccessMode | None = None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """All that one group may choose from, in the order of the catalog."""
+
+    group: str
+    instance_types: tuple[InstanceType, ...] = ()
+    images: tuple[Image, ...] = ()
+    datasets: tuple[tuple[Dataset, AccessMode], ...] = ()

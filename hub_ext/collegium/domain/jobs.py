@@ -1,0 +1,154 @@
+"""Jobs: what they are, their states, and which change of state is legal."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from collegium.domain.resources import Resources
+
+
+class JobState(enum.StrEnum):
+    """Pending waits for quota; Preparing has quota and is being started; the last three are final."""
+
+    PENDING = "Pending"
+    PREPARING = "Preparing"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def final(self) -> bool:
+        """True once nothing more happens."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+#: A job that is retried goes back to Pending and stands in line again.
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.PENDING: frozenset({JobState.PREPARING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.PREPARING: frozenset(
+        {JobState.RUNNING, JobState.PENDING, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.RUNNING: frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.PENDING}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+class JobReason(enum.StrEnum):
+    """Why a job is in its state; a small fixed set for programs, the message is for people."""
+
+    SUBMITTED = "Submitted"
+    WAITING_FOR_QUOTA = "WaitingForQuota"
+    ADMITTED = "Admitted"
+    STARTED = "Started"
+    COMPLETED = "Completed"
+    EXIT_CODE = "ExitCode"
+    SIGNAL = "Signal"
+    OUT_OF_MEMORY = "OutOfMemory"
+    TIMEOUT = "Timeout"
+    CANCELLED = "Cancelled"
+    LOST = "Lost"
+    START_FAILED = "StartFailed"
+    RETRYING = "Retrying"
+    NO_LONGER_GRANTED = "NoLongerGranted"
+
+
+class JobKind(enum.StrEnum):
+    """A shell command, or a notebook run by papermill."""
+
+    COMMAND = "command"
+    NOTEBOOK = "notebook"
+
+
+@dataclass(frozen=True)
+class NotebookSpec:
+    """A notebook in the working directory and the values for its parameters cell (JSON scalars, lists, objects)."""
+
+    path: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    kernel: str = ""
+
+
+@dataclass(frozen=True)
+class WorkingDirectory:
+    """Which files of the submitter's home in this group go with the job: a directory, or listed files below it."""
+
+    path: str = ""
+    files: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """What the submitter asked for; never changed after submit. ``timeout_seconds`` 0 means no limit."""
+
+    name: str
+    instance_type: str
+    image: str
+    command: str = ""
+    notebook: NotebookSpec | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    working_directory: WorkingDirectory | None = None
+    timeout_seconds: int = 0
+    retries: int = 0
+
+    @property
+    def kind(self) -> JobKind:
+        """Command or notebook."""
+        return JobKind.NOTEBOOK if self.notebook else JobKind.COMMAND
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job's row. ``attempt`` counts starts from 1 (0: never admitted); ``sequence`` orders jobs by submission."""
+
+    id: str
+    group: str
+    user: str
+    spec: JobSpec
+    resources: Resources
+    launch: Mapping[str, Any]
+    state: JobState
+    reason: JobReason
+    message: str
+    created_at: datetime
+    sequence: int = 0
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    cancel_requested_by: str | None = None
+    rerun_of: str | None = None
+
+    @property
+    def run_key(self) -> str:
+        """What the backend knows this attempt by; a retry is a new key, a repeated start the same one."""
+        return f"{self.id}.{self.attempt}"
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """What to list; empty means all. ``text`` matches anywhere in the name, case-insensitively."""
+
+    states: frozenset[JobState] = frozenset()
+    user: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change, numbered in order: the history of an object and the feed that panels follow."""
+
+    sequence: int
+    group: str
+    kind: str
+    object_id: str
+    at: datetime
+    state: str
+    reason: str
+    message: str

@@ -1,0 +1,103 @@
+"""The policy table: every operation, the token scope it needs, and the lowest role that may do it.
+
+An operation that is not in this table does not exist: a handler without a row does not start, and a test walks
+roles × operations × groups.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from collegium.domain.groups import Actor, Role
+
+
+class Operation(enum.StrEnum):
+    """Everything that can be asked of Collegium."""
+
+    INFO_READ = "info.read"
+    HEALTH_READ = "health.read"
+    METRICS_READ = "metrics.read"
+    PAGE_READ = "page.read"
+    CONTEXT_READ = "context.read"
+    GROUP_READ = "group.read"
+    GROUP_USAGE = "group.usage"
+    GROUP_CATALOG = "group.catalog"
+    GROUP_EVENTS = "group.events"
+    SERVER_START = "server.start"
+    JOB_LIST = "job.list"
+    JOB_READ = "job.read"
+    JOB_SUBMIT = "job.submit"
+    JOB_CANCEL = "job.cancel"
+    JOB_RERUN = "job.rerun"
+    JOB_LOGS = "job.logs"
+    JOB_ARTIFACTS = "job.artifacts"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``scope`` is the token scope without its prefix (None: no token needed); ``role`` the lowest role in the group
+    (None: not about a group); ``others`` the lowest role for an object that somebody else owns; ``platform`` rows are
+    for those who run the platform."""
+
+    scope: str | None
+    role: Role | None
+    others: Role | None = None
+    platform: bool = False
+
+
+POLICY: dict[Operation, Rule] = {
+    Operation.INFO_READ: Rule(None, None),
+    Operation.HEALTH_READ: Rule(None, None),
+    Operation.METRICS_READ: Rule(None, None, platform=True),
+    Operation.PAGE_READ: Rule("groups:read", None),
+    Operation.CONTEXT_READ: Rule("groups:read", None),
+    Operation.GROUP_READ: Rule("groups:read", Role.VIEWER),
+    Operation.GROUP_USAGE: Rule("groups:read", Role.VIEWER),
+    Operation.GROUP_CATALOG: Rule("groups:read", Role.VIEWER),
+    Operation.GROUP_EVENTS: Rule("jobs:read", Role.VIEWER),
+    Operation.SERVER_START: Rule(None, Role.MEMBER),
+    Operation.JOB_LIST: Rule("jobs:read", Role.VIEWER),
+    Operation.JOB_READ: Rule("jobs:read", Role.VIEWER),
+    Operation.JOB_LOGS: Rule("jobs:read", Role.VIEWER),
+    Operation.JOB_ARTIFACTS: Rule("jobs:read", Role.VIEWER),
+    Operation.JOB_SUBMIT: Rule("jobs:write", Role.MEMBER),
+    Operation.JOB_RERUN: Rule("jobs:write", Role.MEMBER),
+    Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Allowed or not, and the sentence that says why."""
+
+    allowed: bool
+    reason: str
+
+
+def explain(actor: Actor, operation: Operation, group: str | None = None, owner: str | None = None) -> Verdict:
+    """Decide by role alone (scopes are checked where the token is), and say why.
+
+    ``owner`` is the user whose object is touched, where there is one. Platform admins may do everything in groups
+    except act as a member where they are none: starting servers and submitting work needs a membership of their own.
+    """
+    rule = POLICY[operation]
+    if rule.platform:
+        return Verdict(actor.platform_admin, f"{operation.value} is for platform admins")
+    if rule.role is None:
+        return Verdict(True, f"{operation.value} is open to every user")
+    if group is None:
+        return Verdict(False, f"{operation.value} needs a group")
+    needed = rule.others if rule.others and owner is not None and owner != actor.user else rule.role
+    role = actor.role_in(group)
+    if role is not None and role.rank >= needed.rank:
+        return Verdict(True, f"you are {role.label} of {group}, {operation.value} needs {needed.label}")
+    if actor.platform_admin and operation not in NEEDS_MEMBERSHIP:
+        return Verdict(True, f"you are a platform admin, {operation.value} needs {needed.label}")
+    whose = f" on the {operation.value.split('.')[0]} of {owner}" if needed is rule.others else ""
+    have = f"you are {role.label}" if role else "you are no member"
+    return Verdict(False, f"{operation.value}{whose} needs the role {needed.label} in group {group}; {have}.")
+
+
+#: Work is charged to a member's share, so even a platform admin must be a member to start some.
+NEEDS_MEMBERSHIP = frozenset({Operation.SERVER_START, Operation.JOB_SUBMIT, Operation.JOB_RERUN})

@@ -1,0 +1,29 @@
+"""What is added to a stock JupyterHub; ``install(c)`` in a ``jupyterhub_config.py`` adds it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from traitlets.config import Config
+
+    from collegium.settings import Settings
+
+
+def install(
+    c: Config,
+    *,
+    state_dir: str | Path | None = None,
+    catalog: str | Path | None = None,
+    database_url: str | None = None,
+    backend: str = "local",
+    service_port: int | None = 10101,
+) -> Settings:
+    """Add Collegium to a hub's configuration; see ``collegium.hub.configuration.install``."""
+    # Imported only here: the service and the spawner need nothing of this package but its scopes.
+    from collegium.hub import configuration
+
+    return configuration.install(
+        c, state_dir=state_dir, catalog=catalog, database_url=database_url, backend=backend, service_port=service_port
+    )

@@ -1,0 +1,28 @@
+"""The one table of token scopes: what a token may be used for. Where it may be used is decided by live membership."""
+
+from __future__ import annotations
+
+#: The service's name at the hub, and so its place: ``/services/collegium/``.
+SERVICE = "collegium"
+PREFIX = "custom:collegium:"
+
+CUSTOM_SCOPES: dict[str, dict[str, object]] = {
+    f"{PREFIX}groups:read": {"description": "See your groups, their quota, usage and catalog in Collegium"},
+    f"{PREFIX}jobs:read": {"description": "See jobs, logs and artifacts of your groups in Collegium"},
+    f"{PREFIX}jobs:write": {
+        "description": "Submit, rerun and cancel jobs in your groups in Collegium",
+        "subscopes": [f"{PREFIX}jobs:read"],
+    },
+}
+
+#: What every user may do with a token of their own: everything here; membership decides the rest.
+USER_SCOPES = [f"access:services!service={SERVICE}", *CUSTOM_SCOPES]
+
+
+def for_owner(user: str) -> list[str]:
+    """Scopes for the browser tokens of one user's servers.
+
+    They are filtered to the owner: a visitor's token minted on somebody else's server carries nothing into the
+    visitor's own groups.
+    """
+    return [f"access:services!service={SERVICE}", *(f"{scope}!user={user}" for scope in CUSTOM_SCOPES)]

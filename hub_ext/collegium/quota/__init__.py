@@ -1,0 +1,1 @@
+"""Quota: the reservation ledger, which alone decides who may start what."""
