@@ -1,0 +1,3 @@
+import './base.css';
+import './panel.css';
+import './main.css';
