@@ -1,0 +1,287 @@
+"""A backend of dictionaries for tests: nothing runs unless the test says so, and faults come when called."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from collegium.backends.ports import (
+    Artifact,
+    Backend,
+    LogChunk,
+    RunPhase,
+    RunRequest,
+    RunStatus,
+    Snapshot,
+    StartFailed,
+    fill,
+)
+from collegium.domain.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unavailable
+from collegium.domain.jobs import JobReason, WorkingDirectory
+from collegium.domain.names import check_group_name, check_relative_path, check_user_name
+from collegium.domain.quota import Limits
+
+MAX_ARTIFACTS = 10_000
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a run does as soon as it starts: write, leave artifacts, and end unless ``exit_code`` is None."""
+
+    log: bytes = b""
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    exit_code: int | None = 0
+
+
+@dataclass
+class MemoryRun:
+    """One run as the test sees it; ``executions`` must never pass 1."""
+
+    status: RunStatus
+    request: RunRequest | None = None
+    argv: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    log: bytes = b""
+    log_size: int = 0
+    artifacts: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
+    executions: int = 0
+    stopped: bool = False
+    forgotten: bool = False
+    listed: bool = False
+
+
+class MemoryBackend:
+    """All ports at once; ``backend`` is the bundle to hand out.
+
+    Runs stay RUNNING until ``finish``, ``lose`` or a stop, unless ``script`` said what they do. ``log_cap`` is how many
+    of the newest bytes of a log are kept.
+    """
+
+    def __init__(self, max_files: int = 10_000, max_bytes: int = 512 << 20, log_cap: int = 64 << 20) -> None:
+        self.runs: dict[str, MemoryRun] = {}
+        self.homes: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.sources: dict[str, dict[str, bytes]] = {}
+        self.since: dict[str, datetime] = {}
+        self.groups: dict[str, Limits] = {}
+        self.storage_full = False
+        self._max_files, self._max_bytes, self._log_cap = max_files, max_bytes, log_cap
+        self._scripts: dict[str, Script] = {}
+        self._start_faults: list[Exception] = []
+        self._observe_faults: list[Exception] = []
+
+    @property
+    def backend(self) -> Backend:
+        """The ports, complete."""
+        return Backend("memory", self, self, self, self, "Nothing runs: this backend is for tests.")
+
+    # What tests do to it.
+
+    def script(self, key: str, script: Script) -> None:
+        """Say what the run with this key will do once started."""
+        self._scripts[key] = script
+
+    def fail_next_start(self, error: Exception | None = None) -> None:
+        """The next start raises this (Unavailable if not given) and has no effect. Calls add up."""
+        self._start_faults.append(error or Unavailable("the backend does not answer"))
+
+    def fail_next_observe(self, error: Exception | None = None) -> None:
+        """The next observe raises this (Unavailable if not given). Calls add up."""
+        self._observe_faults.append(error or Unavailable("the backend does not answer"))
+
+    def finish(self, key: str, exit_code: int = 0, reason: JobReason | None = None, message: str = "") -> None:
+        """End a run: SUCCEEDED for 0, else FAILED with ``reason`` (EXIT_CODE if not given)."""
+        if exit_code == 0 and reason is None:
+            self._end(key, RunPhase.SUCCEEDED, 0, None, message)
+        else:
+            message = message or f"exit code {exit_code}"
+            self._end(key, RunPhase.FAILED, exit_code, reason or JobReason.EXIT_CODE, message)
+
+    def lose(self, key: str) -> None:
+        """The run is gone without a word."""
+        self._end(key, RunPhase.LOST, None, JobReason.LOST, "the run was lost")
+
+    def write_log(self, key: str, data: bytes) -> None:
+        """The run writes to its output."""
+        run = self.runs[key]
+        run.log_size += len(data)
+        run.log = (run.log + data)[-self._log_cap :]
+
+    def write_artifact(self, key: str, path: str, data: bytes) -> None:
+        """The run leaves a file."""
+        self.runs[key].artifacts[path] = (data, datetime.now(UTC))
+
+    def write_home(self, user: str, group: str, path: str, data: bytes) -> None:
+        """The user has a file."""
+        self.homes.setdefault((user, group), {})[path] = data
+
+    # JobRunner
+
+    async def start(self, request: RunRequest) -> None:
+        """See JobRunner."""
+        if self._start_faults:
+            raise self._start_faults.pop(0)
+        if request.key.rpartition(".")[0] != request.job_id:
+            raise StartFailed(f"run {request.key} is not of job {request.job_id}")
+        if not request.argv:
+            raise StartFailed("the command is empty")
+        if not (request.image.environment or request.image.reference):
+            raise StartFailed(f"image {request.image.name} names nothing to run in")
+        places = {"python": "python", "artifacts": "/artifacts", "work": "/work"}
+        argv = tuple(fill(word, **places) for word in request.argv)
+        environment = {name: fill(value, **places) for name, value in request.environment.items()}
+        run = self.runs.get(request.key)
+        if run is not None and (run.request is not None or run.forgotten):
+            return
+        self.since.setdefault(request.job_id, datetime.now(UTC))
+        if run is not None:  # stopped before it was started
+            run.listed, run.request = True, request
+            return
+        now = datetime.now(UTC)
+        run = MemoryRun(RunStatus(request.key, RunPhase.RUNNING, now), request, argv, environment, listed=True)
+        self.runs[request.key] = run
+        run.executions += 1
+        script = self._scripts.get(request.key, Script(exit_code=None))
+        self.write_log(request.key, script.log)
+        for path, data in script.artifacts.items():
+            self.write_artifact(request.key, path, data)
+        if script.exit_code is not None:
+            self.finish(request.key, script.exit_code)
+
+    async def stop(self, key: str, grace_seconds: float = 10.0) -> None:
+        """See JobRunner."""
+        run = self.runs.get(key)
+        if run is None:
+            status = RunStatus(
+                key, RunPhase.FAILED, None, datetime.now(UTC), None, JobReason.CANCELLED, "cancelled before it started"
+            )
+            self.runs[key] = MemoryRun(status, stopped=True)
+        elif not run.status.phase.final:
+            run.stopped = True
+            self._end(key, RunPhase.FAILED, 143, JobReason.CANCELLED, "ended on request")
+
+    async def observe(self) -> Mapping[str, RunStatus]:
+        """See JobRunner."""
+        if self._observe_faults:
+            raise self._observe_faults.pop(0)
+        return {key: run.status for key, run in self.runs.items() if run.listed}
+
+    async def forget(self, key: str) -> None:
+        """See JobRunner."""
+        run = self.runs.get(key)
+        if run is not None and run.listed and run.status.phase.final:
+            run.listed, run.forgotten = False, True
+
+    # LogSource
+
+    async def read(self, key: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        """See LogSource."""
+        run = self.runs.get(key)
+        if run is None:
+            return LogChunk(b"", 0, 0)
+        if offset > run.log_size and not run.status.phase.final:
+            return LogChunk(b"", offset, offset)
+        wanted = max(0, run.log_size + offset) if offset < 0 else min(offset, run.log_size)
+        first = run.log_size - len(run.log)
+        begin = max(wanted, first)
+        data = run.log[begin - first :][: max(0, limit)]
+        end = begin + len(data)
+        return LogChunk(data, begin, end, begin - wanted, run.status.phase.final and end == run.log_size)
+
+    async def size(self, key: str) -> int:
+        """See LogSource."""
+        return self.runs[key].log_size if key in self.runs else 0
+
+    # VolumeProvider
+
+    async def home(self, user: str, group: str) -> str:
+        """See VolumeProvider."""
+        self.homes.setdefault((check_user_name(user), check_group_name(group)), {})
+        return f"memory:{user}/{group}"
+
+    async def snapshot(self, job_id: str, user: str, group: str, source: WorkingDirectory) -> Snapshot:
+        """See VolumeProvider."""
+        await self.home(user, group)
+        if job_id not in self.sources:
+            files = self._select(self.homes[user, group], source)
+            size = sum(map(len, files.values()))
+            if len(files) > self._max_files or size > self._max_bytes:
+                raise TooLarge(
+                    f"the working directory holds {len(files)} files and {size} bytes, at most {self._max_files} files"
+                    f" and {self._max_bytes} bytes are taken; list the files that the job needs"
+                )
+            if self.storage_full:
+                raise StorageFull("there is no room")
+            self._keep(job_id, files)
+        kept = self.sources[job_id]
+        return Snapshot(len(kept), sum(map(len, kept.values())))
+
+    async def reuse_snapshot(self, job_id: str, earlier_job_id: str) -> None:
+        """See VolumeProvider."""
+        if job_id not in self.sources:
+            self._keep(job_id, dict(self.sources.get(earlier_job_id, {})))
+
+    async def discard(self, job_id: str) -> None:
+        """See VolumeProvider."""
+        self.sources.pop(job_id, None)
+        self.since.pop(job_id, None)
+        for key in [key for key in self.runs if key.rpartition(".")[0] == job_id]:
+            del self.runs[key]
+
+    async def snapshots(self) -> Mapping[str, datetime]:
+        """See VolumeProvider."""
+        return dict(self.since)
+
+    async def artifacts(self, key: str) -> Sequence[Artifact]:
+        """See VolumeProvider."""
+        kept = self.runs[key].artifacts if key in self.runs else {}
+        return [Artifact(path, len(data), when) for path, (data, when) in sorted(kept.items())][:MAX_ARTIFACTS]
+
+    async def open_artifact(self, key: str, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """See VolumeProvider."""
+        kept = self.runs[key].artifacts if key in self.runs else {}
+        if path not in kept:
+            raise NotFound("there is no such artifact", path=path)
+        data = kept[path][0][max(0, start) : end]
+        for position in range(0, len(data), PIECE):
+            yield data[position : position + PIECE]
+
+    # GroupSpace
+
+    async def ensure(self, group: str, limits: Limits) -> None:
+        """See GroupSpace."""
+        self.groups[check_group_name(group)] = limits
+
+    async def remove(self, group: str) -> None:
+        """See GroupSpace."""
+        self.groups.pop(check_group_name(group), None)
+
+    def _end(self, key: str, phase: RunPhase, code: int | None, reason: JobReason | None, message: str) -> None:
+        run = self.runs[key]
+        if run.status.phase.final:
+            raise ValueError(f"run {key} is over already: {run.status.phase}")
+        run.status = replace(
+            run.status, phase=phase, finished_at=datetime.now(UTC), exit_code=code, reason=reason, message=message
+        )
+
+    def _keep(self, job_id: str, files: dict[str, bytes]) -> None:
+        self.sources[job_id] = files
+        self.since.setdefault(job_id, datetime.now(UTC))
+
+    def _select(self, home: Mapping[str, bytes], source: WorkingDirectory) -> dict[str, bytes]:
+        path = check_relative_path(source.path, "working_directory.path")
+        prefix = path + "/" if path else ""
+        below = {name.removeprefix(prefix): data for name, data in home.items() if name.startswith(prefix)}
+        if prefix and not below:
+            raise InvalidInput("working_directory.path", "is not in your home: there is no such folder", source.path)
+        if source.files is None:
+            return below
+        chosen = {}
+        for index, name in enumerate(source.files):
+            field_name = f"working_directory.files[{index}]"
+            clean = check_relative_path(name, field_name)
+            if clean not in below:
+                raise InvalidInput(field_name, "is not in your home: there is no such file", name)
+            chosen[clean] = below[clean]
+        return chosen
