@@ -1,0 +1,1 @@
+"""Who somebody is, and which groups they are in: authenticators for JupyterHub."""

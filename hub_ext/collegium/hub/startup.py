@@ -1,0 +1,39 @@
+"""What the hub does once when it starts: migrate the database and make it follow the catalog."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from collegium.backends.local.backend import NOTICE
+from collegium.catalog.loader import load_catalog
+from collegium.catalog.service import apply_catalog
+from collegium.db.shared import shared_database
+from collegium.domain.errors import DomainError
+
+#: Set by ``install`` for this process; the function below takes no argument because the hub's configuration names it.
+CATALOG_VARIABLE = "COLLEGIUM_CATALOG"
+
+_log = logging.getLogger("jupyterhub.collegium")
+
+
+def prepare_hub() -> None:
+    """Open the database and apply the catalog named by ``COLLEGIUM_CATALOG``.
+
+    Ends the hub with the list of problems (file, line, column) if the catalog cannot be used: starting with half of it,
+    or with an older one in silence, would be worse.
+    """
+    path = os.environ.get(CATALOG_VARIABLE)
+    try:
+        database = shared_database()
+        if not path:
+            return
+        changes = apply_catalog(database, load_catalog(Path(path)))
+    except DomainError as error:
+        print(f"\nCollegium cannot start:\n{error.message}\n", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+    for change in changes:
+        _log.info("Catalog: %s", change)
+    print(f"\nCollegium follows {path} ({len(changes)} changes). {NOTICE}", file=sys.stderr, flush=True)

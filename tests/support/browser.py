@@ -1,0 +1,41 @@
+"""What several browser tests do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from support.installation import ROOT, Installation as Hub
+
+OUTPUT = ROOT / "test-output" / "browser"
+
+
+def shot(page: Page, name: str) -> Path:
+    """Save what the visitor sees under the test's output."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    path = OUTPUT / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def log_in(page: Page, hub: Hub, user: str) -> None:
+    """Through the hub's login page, to the page with the groups."""
+    page.goto(f"{hub.url}/hub/login")
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", hub.passwords[user])
+    page.click("#login_submit")
+    page.wait_for_url("**/hub/home*")
+
+
+def start_server(
+    page: Page, hub: Hub, user: str, group: str, instance_type: str, before: Callable[[], object] = lambda: None
+) -> None:
+    """Fill in the spawn form and wait for JupyterLab; ``before`` is called with the form filled in."""
+    page.goto(f"{hub.url}/hub/spawn/{user}/{group}")
+    page.locator(f'input[name=instance_type][value="{instance_type}"]:enabled').first.check()
+    before()
+    page.click("#spawn_form button[type=submit]")
+    page.wait_for_url(f"**/user/{user}/{group}/lab**", timeout=180_000)
+    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=180_000)
