@@ -1,0 +1,127 @@
+"""The web application: one table of routes, and a check that each is covered by the policy."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler
+
+from collegium.domain.policy import POLICY
+from collegium.services import API_VERSION
+from collegium.services.context import Context
+from collegium.services.groups.handlers import CatalogHandler, ContextHandler, EventsHandler, GroupHandler, UsageHandler
+from collegium.services.handlers import BaseHandler, NotFoundHandler
+from collegium.services.jobs.handlers import (
+    ArtifactHandler,
+    ArtifactsHandler,
+    CancelHandler,
+    JobHandler,
+    JobsHandler,
+    LogsHandler,
+    RerunHandler,
+)
+from collegium.services.jsonlog import log_request
+from collegium.services.openapi import describe_api
+from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
+from collegium.services.system import HealthHandler, InfoHandler, MetricsHandler, OpenApiHandler
+
+#: More than this is not even read to be refused.
+MAX_READ = 256 << 20
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path below the service's prefix, with ``{name}`` for one part and ``{name...}`` for the rest."""
+
+    path: str
+    handler: type[BaseHandler]
+
+    @property
+    def pattern(self) -> str:
+        """As a regular expression."""
+        parts = []
+        for part in self.path.split("/"):
+            if part.endswith("...}"):
+                parts.append(f"(?P<{part[1:-4]}>.+)")
+            else:
+                parts.append(f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("{") else part.replace(".", r"\."))
+        return "/".join(parts)
+
+
+_API = f"api/{API_VERSION}"
+_GROUP = f"{_API}/groups/{{group}}"
+ROUTES: Sequence[Route] = (
+    Route("", HomeHandler),
+    Route("oauth_callback", CallbackHandler),
+    Route("style.css", StyleHandler),
+    Route("health", HealthHandler),
+    Route("metrics", MetricsHandler),
+    Route(f"{_API}/openapi.json", OpenApiHandler),
+    Route(f"{_API}/info", InfoHandler),
+    Route(f"{_API}/context", ContextHandler),
+    Route(_GROUP, GroupHandler),
+    Route(f"{_GROUP}/usage", UsageHandler),
+    Route(f"{_GROUP}/catalog", CatalogHandler),
+    Route(f"{_GROUP}/events", EventsHandler),
+    Route(f"{_GROUP}/jobs", JobsHandler),
+    Route(f"{_GROUP}/jobs/{{job}}", JobHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/rerun", RerunHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/logs", LogsHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/artifacts", ArtifactsHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/artifacts/{{path...}}", ArtifactHandler),
+)
+
+
+def check_routes(routes: Iterable[Route]) -> None:
+    """Raise RuntimeError for a method without a policy row, or a declaration without a method."""
+    for route in routes:
+        handler = route.handler
+        for method in _METHODS:
+            written = getattr(handler, method.lower()) is not getattr(RequestHandler, method.lower())
+            declared = method in handler.endpoints
+            if written != declared:
+                raise RuntimeError(
+                    f"{handler.__name__}.{method.lower()} of /{route.path}: method and policy row differ"
+                )
+            if declared and handler.endpoints[method].operation not in POLICY:
+                raise RuntimeError(f"{handler.__name__}.{method.lower()}: its operation has no row in the policy table")
+            if declared and (POLICY[handler.endpoints[method].operation].role is not None) != ("{group}" in route.path):
+                raise RuntimeError(
+                    f"{handler.__name__}.{method.lower()}: an operation on groups needs a group in its path"
+                )
+
+
+def build_app(context: Context, cookie_secret: bytes = b"", routes: Sequence[Route] = ROUTES) -> Application:
+    """The application over a context; raises RuntimeError as ``check_routes`` does."""
+    check_routes(routes)
+    prefix = context.prefix.rstrip("/") + "/"
+    arguments = {"context": context}
+    table: list[Any] = [(prefix + route.pattern, route.handler, arguments) for route in routes]
+    return Application(
+        table,
+        default_handler_class=NotFoundHandler,
+        default_handler_args=arguments,
+        cookie_secret=base64.b64encode(cookie_secret).decode() or None,
+        log_function=lambda handler: log_request(handler, context.metrics),
+        openapi=describe_api(routes, prefix),
+    )
+
+
+def serve(app: Application) -> HTTPServer:
+    """A server with bounds on what a client may make it keep."""
+    return HTTPServer(
+        app,
+        xheaders=True,
+        max_header_size=32768,
+        max_body_size=MAX_READ,
+        max_buffer_size=MAX_READ,
+        chunk_size=65536,
+        idle_connection_timeout=3600,
+        body_timeout=300,
+    )

@@ -1,0 +1,1 @@
+"""The one active process that makes the world follow the database."""

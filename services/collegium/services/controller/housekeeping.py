@@ -1,0 +1,112 @@
+"""Slow work: places whose workload is gone, and things that nobody needs any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from collegium.backends.ports import Backend
+from collegium.db import Database, UnitOfWork
+from collegium.domain.jobs import JobState
+from collegium.domain.quota import Reservation, WorkloadKind
+from collegium.quota.ledger import Ledger
+from collegium.services.controller.lease import Lease, LeaseLost
+from collegium.services.controller.servers import ServerSource
+from collegium.services.jobs.runner import known_jobs
+
+#: How long a place outlives the last sight of its workload.
+GRACE = timedelta(seconds=60)
+#: Files without a row: a submit that died between the two.
+ORPHAN_AGE = timedelta(hours=1)
+KEY_AGE = timedelta(hours=24)
+RELEASED_AGE = timedelta(days=30)
+_log = logging.getLogger("collegium.controller")
+
+
+class Housekeeping:
+    """Each kind of work has its own interval and fails alone."""
+
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        lease: Lease,
+        servers: ServerSource | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database, self._backend, self._lease, self._servers, self._clock = (
+            database,
+            backend,
+            lease,
+            servers,
+            clock,
+        )
+        self._work: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
+            "jobs": (30.0, self.sweep_jobs),
+            "servers": (30.0, self.sweep_servers),
+            "orphans": (600.0, self.sweep_orphans),
+            "old rows": (600.0, self.forget_old),
+        }
+        self._due = dict.fromkeys(self._work, 0.0)
+
+    async def round(self) -> None:
+        """Whatever is due."""
+        moment = asyncio.get_running_loop().time()
+        for name, (interval, work) in self._work.items():
+            if moment < self._due[name]:
+                continue
+            self._due[name] = moment + interval
+            try:
+                await work()
+            except LeaseLost:
+                raise
+            except Exception:
+                _log.exception("housekeeping of %s failed and is tried again", name)
+
+    async def sweep_jobs(self) -> None:
+        """Release places of jobs that are not being worked on: no crash leaves one, but a restored backup might."""
+        busy = [JobState.PREPARING, JobState.RUNNING]
+        alive = await self._database.reading(lambda uow: {j.id for j in uow.jobs.open(busy)})
+        await self._sweep(WorkloadKind.JOB, alive)
+
+    async def sweep_servers(self) -> None:
+        """Release places of servers that the hub does not list. While the hub does not answer, nothing is released."""
+        if self._servers is not None:
+            await self._sweep(WorkloadKind.SERVER, await self._servers.alive())
+
+    async def _sweep(self, kind: WorkloadKind, alive: set[str]) -> None:
+        live = await self._database.reading(lambda uow: uow.reservations.live(kinds=[kind]))
+        if all(r.workload_id in alive for r in live):
+            return
+
+        def sweep(uow: UnitOfWork) -> list[Reservation]:
+            gone = Ledger().sweep(uow, kind, alive, GRACE)
+            for r in gone:
+                if kind is WorkloadKind.SERVER:
+                    text = "The hub does not list this server any more; its place was given back."
+                    uow.events.append(r.group, "server", r.workload_id, self._clock(), "Stopped", "Gone", text)
+            return gone
+
+        for r in await self._lease.write(sweep):
+            _log.warning("released the place of %s %s", r.kind, r.workload_id)
+
+    async def sweep_orphans(self) -> None:
+        """Discard files of jobs that have no row, once they are old enough to belong to no submit under way."""
+        border = self._clock() - ORPHAN_AGE
+        old = [job_id for job_id, since in (await self._backend.volumes.snapshots()).items() if since < border]
+        known = await known_jobs(self._database, old)
+        for job_id in old:
+            if job_id not in known:
+                _log.warning("discarding files of %s, which has no row", job_id)
+                await self._backend.volumes.discard(job_id)
+
+    async def forget_old(self) -> None:
+        """Delete idempotency keys and released reservations past their age."""
+
+        def forget(uow: UnitOfWork) -> None:
+            uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)
+            uow.reservations.delete_released_before(self._clock() - RELEASED_AGE)
+
+        await self._lease.write(forget)

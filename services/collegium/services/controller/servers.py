@@ -1,0 +1,52 @@
+"""Which JupyterHub servers live, as the hub says."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from tornado.httpclient import AsyncHTTPClient
+
+from collegium.quota.servers import server_workload
+
+
+class ServerSource(Protocol):
+    """Answers which servers live."""
+
+    async def alive(self) -> set[str]:
+        """Ledger keys of all servers that run, start or stop now. Raises anything if that is not known."""
+
+
+class HubServers:
+    """Asks the hub's REST API; the service's token needs ``list:users``, ``read:users:name`` and ``read:servers``."""
+
+    def __init__(self, api_url: str, token: str, tls: ssl.SSLContext | None = None) -> None:
+        self._url, self._token, self._tls = api_url.rstrip("/"), token, tls
+
+    async def alive(self) -> set[str]:
+        """All pages of all users with active servers."""
+        found: set[str] = set()
+        offset: int | None = 0
+        while offset is not None:
+            items, offset = await self._page(offset)
+            for user in items:
+                if "servers" not in user:
+                    # Without the scope the hub leaves the field out; that must not look like "no servers".
+                    raise PermissionError("the service's token does not hold read:servers")
+                found.update(server_workload(user["name"], name) for name in user["servers"])
+        return found
+
+    async def _page(self, offset: int) -> tuple[list[dict[str, Any]], int | None]:
+        query = urlencode({"state": "active", "offset": offset, "limit": 200})
+        response = await AsyncHTTPClient().fetch(
+            f"{self._url}/users?{query}",
+            headers={"Authorization": f"token {self._token}", "Accept": "application/jupyterhub-pagination+json"},
+            request_timeout=20,
+            connect_timeout=5,
+            ssl_options=self._tls,
+        )
+        body = json.loads(response.body)
+        following = body["_pagination"]["next"]
+        return body["items"], int(following["offset"]) if following else None

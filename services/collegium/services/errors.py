@@ -1,0 +1,74 @@
+"""The one error edge: which refusal has which HTTP status, and what its body looks like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+from tornado.web import HTTPError
+
+from collegium.domain import errors as e
+from collegium.services.groups.models import ErrorBody, ErrorOut
+from collegium.services.refusals import MethodNotAllowed, RangeNotSatisfiable, UnsupportedMedia
+
+#: Every subclass of DomainError has a row; a test walks them.
+STATUS: Mapping[type[e.DomainError], int] = {
+    e.InvalidInput: 400,
+    e.NotAuthenticated: 401,
+    e.Forbidden: 403,
+    e.NotFound: 404,
+    MethodNotAllowed: 405,
+    e.Conflict: 409,
+    e.TooLarge: 413,
+    UnsupportedMedia: 415,
+    RangeNotSatisfiable: 416,
+    e.IdempotencyMismatch: 422,
+    e.NotGranted: 422,
+    e.QuotaExceeded: 422,
+    e.TooManyRequests: 429,
+    e.Unavailable: 503,
+    e.StorageFull: 507,
+}
+#: Seconds after which a caller may try again.
+RETRY_AFTER = {429: 5, 503: 5, 507: 60}
+_CODES = {400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+
+def describe(error: BaseException | None, request_id: str) -> tuple[int, ErrorOut]:
+    """The status and body for anything that was raised; what is not ours to show becomes ``internal``."""
+    match error:
+        case e.DomainError():
+            status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
+            if status != 500:
+                return status, _body(error.code, error.message, error.details, request_id)
+        case ValidationError():
+            refusal = invalid_field(error)
+            return 400, _body(refusal.code, refusal.message, refusal.details, request_id)
+        case HTTPError() if error.status_code in _CODES:
+            return error.status_code, _body(
+                _CODES[error.status_code], HTTPStatus(error.status_code).phrase, {}, request_id
+            )
+    message = f"Something went wrong here. Give the request id {request_id} to whoever runs this hub."
+    return 500, _body("internal", message, {}, request_id)
+
+
+def invalid_field(error: ValidationError) -> e.InvalidInput:
+    """The first problem that pydantic found, in our form."""
+    first = error.errors(include_url=False, include_context=True)[0]
+    field = ".".join(str(p) for p in first["loc"]) or "body"
+    context = first.get("ctx", {})
+    limit = next(
+        (context[k] for k in ("max_length", "min_length", "le", "ge", "lt", "gt", "expected") if k in context), None
+    )
+    value = None if first["type"] in ("missing", "extra_forbidden") else first.get("input")
+    problem = first["msg"].removeprefix("Value error, ")
+    return e.InvalidInput(field, problem[:1].lower() + problem[1:], value, limit)
+
+
+def _body(code: str, message: str, details: Mapping[str, Any], request_id: str) -> ErrorOut:
+    # Details come from many places: whatever JSON cannot hold is shown as text rather than failing in the error edge.
+    safe = json.loads(json.dumps(dict(details), default=str))
+    return ErrorOut(error=ErrorBody(code=code, message=message, details=safe, request_id=request_id))

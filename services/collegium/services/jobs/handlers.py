@@ -1,0 +1,235 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from urllib.parse import quote
+
+from pydantic import Field
+
+from collegium.domain.errors import InvalidInput
+from collegium.domain.jobs import JobFilter, JobState
+from collegium.domain.names import check_user_name
+from collegium.domain.policy import Operation
+from collegium.services.endpoint import EVENT_STREAM, Endpoint, Header, Query
+from collegium.services.handlers import BaseHandler, header
+from collegium.services.jobs.files import media_type
+from collegium.services.jobs.models import ArtifactList, JobDetail, JobIn, JobOut, JobPage
+from collegium.services.jobs.validate import read_spec
+from collegium.services.sse import StreamHandler, read_number
+
+KEY = Header("Idempotency-Key", "Makes a repeat safe: the same key and body give the same job.", "^[!-~]{1,128}$")
+REPLAYED = Header("Idempotency-Replayed", "`true` if an earlier request with this key made the job.")
+_STATES = "|".join(s.value for s in JobState)
+
+
+class JobQuery(Query):
+    """What to list."""
+
+    state: str | None = Field(
+        default=None, pattern=f"^({_STATES})(,({_STATES}))*$", max_length=200, description="States, comma-separated."
+    )
+    user: str | None = Field(
+        default=None, pattern=r"^[a-z0-9]([a-z0-9._@+-]{0,126}[a-z0-9])?$", description="Only jobs of this user."
+    )
+    text: str | None = Field(
+        default=None, max_length=120, pattern=r"^[^\x00]*$", description="Part of the name, in any case."
+    )
+    limit: int = Field(default=20, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=64, description="`next_cursor` of the page before.")
+
+    def filter(self) -> JobFilter:
+        """As the store knows it."""
+        states = frozenset(JobState(s) for s in self.state.split(",")) if self.state else frozenset()
+        return JobFilter(states, check_user_name(self.user) if self.user else None, self.text or None)
+
+
+class LogQuery(Query):
+    """Which part of which log."""
+
+    offset: int | None = Field(default=None, ge=-(2**53), le=2**53, description="In bytes; negative: from the end.")
+    limit: int | None = Field(default=None, ge=1, le=2**53, description="In bytes; all there is without it.")
+    attempt: int | None = Field(default=None, ge=1, le=1000, description="The latest one without it.")
+    follow: bool = Field(default=False, description="As server-sent events, to the job's end.")
+
+
+class JobsHandler(BaseHandler):
+    """``/groups/{group}/jobs``."""
+
+    endpoints: ClassVar = {
+        "GET": Endpoint(Operation.JOB_LIST, "Jobs, newest first", JobPage, query=JobQuery, errors=(400,)),
+        "POST": Endpoint(
+            Operation.JOB_SUBMIT,
+            "Submit a job",
+            JobOut,
+            201,
+            body=JobIn,
+            headers=(KEY,),
+            answers=(REPLAYED,),
+            errors=(400, 413, 415, 422, 429, 507),
+        ),
+    }
+
+    async def get(self, group: str) -> None:
+        """A page of jobs."""
+        query = self.read_query(JobQuery)
+        self.write_json(await self.context.jobs.page(group, query.filter(), query.limit, query.cursor))
+
+    async def post(self, group: str) -> None:
+        """Submit."""
+        spec = read_spec(self.read_body(JobIn))
+        job, new = await self.context.jobs.submit(
+            self.caller.actor, group, spec, header(self.request.headers, KEY.name)
+        )
+        if not new:
+            self.set_header(REPLAYED.name, "true")
+        self.write_json(job)
+
+
+class JobHandler(BaseHandler):
+    """``/groups/{group}/jobs/{job}``."""
+
+    endpoints: ClassVar = {
+        "GET": Endpoint(Operation.JOB_READ, "One job with its spec, manifest and history", JobDetail)
+    }
+
+    async def get(self, group: str, job: str) -> None:
+        """One job."""
+        self.write_json(await self.context.jobs.get(group, job))
+
+
+class CancelHandler(BaseHandler):
+    """``/groups/{group}/jobs/{job}/cancel``."""
+
+    endpoints: ClassVar = {
+        "POST": Endpoint(Operation.JOB_CANCEL, "Ask for the end of a job", JobOut, errors=(400, 409, 413))
+    }
+
+    async def post(self, group: str, job: str) -> None:
+        """Cancel."""
+        self.refuse_body()
+        self.write_json(await self.context.jobs.cancel(self.caller.actor, group, job))
+
+
+class RerunHandler(BaseHandler):
+    """``/groups/{group}/jobs/{job}/rerun``."""
+
+    endpoints: ClassVar = {
+        "POST": Endpoint(
+            Operation.JOB_RERUN,
+            "The same job again, from the same files",
+            JobOut,
+            201,
+            headers=(KEY,),
+            answers=(REPLAYED,),
+            errors=(400, 413, 422, 429, 507),
+        )
+    }
+
+    async def post(self, group: str, job: str) -> None:
+        """Rerun."""
+        self.refuse_body()
+        key = header(self.request.headers, KEY.name)
+        again, new = await self.context.jobs.rerun(self.caller.actor, group, job, key)
+        if not new:
+            self.set_header(REPLAYED.name, "true")
+        self.write_json(again)
+
+
+class LogsHandler(StreamHandler):
+    """``/groups/{group}/jobs/{job}/logs``."""
+
+    endpoints: ClassVar = {
+        "GET": Endpoint(
+            Operation.JOB_LOGS,
+            "The log, as text or followed as server-sent events",
+            query=LogQuery,
+            headers=(
+                Header("Last-Event-ID", "With `follow`: resume at `<attempt>:<offset>`.", "^[0-9]{1,4}:[0-9]{1,16}$"),
+            ),
+            answers=(
+                Header("X-Log-Offset", "Where the first byte of the answer stands in the log."),
+                Header("X-Log-Next-Offset", "Where the next read should begin."),
+                Header("X-Log-Complete", "`true` if nothing follows."),
+                Header("X-Log-Attempt", "Whose log it is."),
+            ),
+            media=("text/plain", EVENT_STREAM),
+            errors=(400, 429),
+        )
+    }
+
+    async def get(self, group: str, job: str) -> None:
+        """The log."""
+        query = self.read_query(LogQuery)
+        if query.follow:
+            if query.limit is not None:
+                raise InvalidInput("limit", "has no meaning with follow", query.limit)
+            attempt, offset = self._place(query)
+            await self.send_events(self.context.logs.follow(group, job, attempt, offset))
+        else:
+            await self._text(group, job, query)
+
+    def _place(self, query: LogQuery) -> tuple[int | None, int]:
+        last = self.last_event_id()
+        if last is None:
+            return query.attempt, query.offset or 0
+        attempt, _, offset = last.partition(":")
+        return read_number(attempt, "Last-Event-ID", 1000), read_number(offset, "Last-Event-ID")
+
+    async def _text(self, group: str, job: str, query: LogQuery) -> None:
+        part = await self.context.logs.slice(group, job, query.attempt, query.offset or 0, query.limit)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("X-Log-Offset", str(part.start))
+        self.set_header("X-Log-Next-Offset", str(part.end))
+        self.set_header("X-Log-Complete", "true" if part.complete else "false")
+        self.set_header("X-Log-Attempt", part.key.rpartition(".")[2])
+        async for piece in self.context.logs.read(part):
+            self.write(piece)
+            await self.flush()
+
+
+class ArtifactsHandler(BaseHandler):
+    """``/groups/{group}/jobs/{job}/artifacts``."""
+
+    endpoints: ClassVar = {
+        "GET": Endpoint(Operation.JOB_ARTIFACTS, "The files that the latest attempt left", ArtifactList)
+    }
+
+    async def get(self, group: str, job: str) -> None:
+        """The list."""
+        self.write_json(await self.context.files.list(group, job))
+
+
+class ArtifactHandler(BaseHandler):
+    """``/groups/{group}/jobs/{job}/artifacts/{path}``. Always a download: a user's page must never be one of ours."""
+
+    endpoints: ClassVar = {
+        "GET": Endpoint(
+            Operation.JOB_ARTIFACTS,
+            "One file",
+            headers=(Header("Range", "One byte range.", "^bytes=[0-9]{0,18}-[0-9]{0,18}$"),),
+            answers=(
+                Header("Content-Range", "Which bytes a partial answer holds."),
+                Header("Accept-Ranges", "`bytes`."),
+            ),
+            media=("application/octet-stream",),
+            errors=(206, 416),
+        )
+    }
+
+    async def get(self, group: str, job: str, path: str) -> None:
+        """Download."""
+        part = await self.context.files.part(group, job, path, self.request.headers.get("Range"))
+        pieces = self.context.files.read(part)
+        self.set_status(200 if part.whole else 206)
+        if not part.whole:
+            self.set_header("Content-Range", f"bytes {part.start}-{part.end - 1}/{part.artifact.size}")
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_header("Content-Type", media_type(part.artifact.path))
+        self.set_header(
+            "Content-Disposition", f"attachment; filename*=UTF-8''{quote(part.artifact.path.split('/')[-1], safe='')}"
+        )
+        self.set_header("Content-Length", str(part.end - part.start))
+        async for piece in pieces:
+            self.write(piece)
+            await self.flush()

@@ -1,0 +1,48 @@
+"""The launch manifest: what a job resolved to on the day it was submitted, kept with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from collegium.backends.ports import Snapshot
+from collegium.domain.catalog import Image
+from collegium.domain.jobs import JobSpec
+from collegium.domain.launch import LaunchSpec
+from collegium.services import API_VERSION, VERSION
+
+
+def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None) -> dict[str, Any]:
+    """JSON-ready. The image is kept whole, so that a catalog edit does not change what a waiting job runs in."""
+    return {
+        "group": launch.group,
+        "user": launch.user,
+        "instance_type": {
+            "name": launch.instance_type.name,
+            "display_name": launch.instance_type.display_name,
+            "limits": launch.resources.texts(),
+        },
+        "image": {
+            "name": launch.image.name,
+            "display_name": launch.image.display_name,
+            "reference": launch.image.reference,
+            "environment": launch.image.environment,
+            "variables": dict(launch.image.variables),
+        },
+        "environment": sorted(spec.environment),
+        "kind": spec.kind.value,
+        "files": None if snapshot is None else {"count": snapshot.files, "bytes": snapshot.size},
+        "versions": {"collegium": VERSION, "api": API_VERSION},
+    }
+
+
+def manifest_image(launch: Mapping[str, Any]) -> Image:
+    """The image that a manifest holds."""
+    image = launch["image"]
+    return Image(
+        name=image["name"],
+        display_name=image["display_name"],
+        reference=image["reference"],
+        environment=image["environment"],
+        variables=image["variables"],
+    )

@@ -1,0 +1,73 @@
+"""Jobs as they are shown."""
+
+from __future__ import annotations
+
+from collegium.db import UnitOfWork
+from collegium.db.jobs import spec_to_json
+from collegium.domain.jobs import Event, Job, JobReason, JobState
+from collegium.domain.quota import Waiting, plan_admissions
+from collegium.quota.ledger import usage
+from collegium.services.jobs.models import EventOut, JobDetail, JobOut
+
+#: A job's place in line, from 1, and what it waits for.
+Line = dict[str, tuple[int, str]]
+
+
+def line(uow: UnitOfWork, group: str) -> Line:
+    """The group's queue: those who are about to start, then those who wait, in the order of the planner."""
+    queue = uow.jobs.open([JobState.PENDING], group)
+    if not queue or uow.groups.get(group) is None:
+        return {}
+    places = plan_admissions(usage(uow, group), [Waiting(j.id, j.user, j.resources) for j in queue])
+    ordered = [p for p in places if p.admit] + [p for p in places if not p.admit]
+    return {p.id: (i, "" if p.admit else p.decision.message()) for i, p in enumerate(ordered, 1)}
+
+
+def line_for(uow: UnitOfWork, group: str, jobs: list[Job]) -> Line:
+    """The queue if any of these jobs stands in it; otherwise nothing is computed."""
+    return line(uow, group) if any(j.state is JobState.PENDING for j in jobs) else {}
+
+
+def job_out(job: Job, line: Line) -> JobOut:
+    """One job of a list."""
+    position, why = line.get(job.id, (None, "")) if job.state is JobState.PENDING else (None, "")
+    waits = bool(why) and job.reason is not JobReason.RETRYING
+    return JobOut(
+        id=job.id,
+        group=job.group,
+        user=job.user,
+        name=job.spec.name,
+        kind=job.spec.kind,
+        state=job.state,
+        reason=JobReason.WAITING_FOR_QUOTA if waits else job.reason,
+        message=f"{job.message} {why}".strip() if job.reason is JobReason.RETRYING else why or job.message,
+        queue_position=position,
+        attempt=job.attempt,
+        max_attempts=job.spec.retries + 1,
+        exit_code=job.exit_code,
+        image=job.spec.image,
+        instance_type=job.spec.instance_type,
+        resources=job.resources.texts(),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        cancel_requested_by=job.cancel_requested_by,
+        rerun_of=job.rerun_of,
+    )
+
+
+def job_detail(job: Job, line: Line, history: list[Event]) -> JobDetail:
+    """One job with everything."""
+    return JobDetail(
+        **job_out(job, line).model_dump(),
+        spec=spec_to_json(job.spec),
+        launch=dict(job.launch),
+        history=[event_out(e) for e in history],
+    )
+
+
+def event_out(e: Event) -> EventOut:
+    """One entry of a history."""
+    return EventOut(
+        sequence=e.sequence, kind=e.kind, id=e.object_id, at=e.at, state=e.state, reason=e.reason, message=e.message
+    )

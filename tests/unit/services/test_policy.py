@@ -1,0 +1,235 @@
+"""Every route of the description × every kind of caller × every kind of group, against the policy table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+from tornado.web import RequestHandler
+from unit.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service, scopes_of
+
+from collegium.domain.groups import Role
+from collegium.domain.policy import NEEDS_MEMBERSHIP, POLICY, Operation
+from collegium.services.app import ROUTES, Route, build_app, check_routes
+from collegium.services.endpoint import Endpoint
+from collegium.services.handlers import BaseHandler
+from collegium.services.openapi import describe_api
+
+DOCUMENT = json.loads(describe_api(ROUTES))
+OPERATIONS = [
+    (path, method, description["x-operation"])
+    for path, methods in DOCUMENT["paths"].items()
+    for method, description in methods.items()
+]
+USERS = [*MEMBERS, "zoe", "root", "nobody"]
+GROUPS = ["physics", "chemistry", "nosuch", "Not A Group!"]
+
+
+def test_the_description_covers_the_policy_table() -> None:
+    described = {operation for _, _, operation in OPERATIONS}
+    outside = {Operation.SERVER_START, Operation.PAGE_READ}
+    assert described == {o.value for o in Operation if o not in outside}
+
+
+@pytest.fixture
+def tokens(hub: FakeHub) -> dict[str, str]:
+    """Kinds of tokens of mia, and what each is worth, beside one full token per user."""
+    hub.tokens["read-only"] = hub.user("mia", scopes_of("mia", "groups:read", "jobs:read"))
+    hub.tokens["narrow"] = hub.user("mia", scopes_of("mia", "jobs:read"))
+    hub.tokens["none"] = hub.user("mia", ["access:services!service=collegium"])
+    hub.tokens["of-group"] = hub.user("mia", scopes_of("physics", filter="group"))
+    hub.tokens["of-other-group"] = hub.user("mia", scopes_of("chemistry", filter="group"))
+    hub.tokens["visitor"] = hub.user("mia", scopes_of("max"))
+    hub.tokens["unfiltered"] = hub.user("mia", [s.partition("!user")[0] for s in scopes_of("mia")])
+    return {k: k for k in hub.tokens}
+
+
+def expected(operation: Operation, user: str, group: str | None, scopes: list[str], other: bool) -> set[int]:
+    """What the table says, worked out here a second time. Allowed is shown as 200."""
+    rule = POLICY[operation]
+    if rule.platform:
+        return {200} if user == "root" else {403}
+    if rule.scope:
+        name = f"custom:collegium:{rule.scope}"
+        if not {name, f"{name}!user={user}", f"{name}!group={group}"} & set(scopes):
+            return {403}
+    if rule.role is None:
+        return {200}
+    role = MEMBERS.get(user) if group == "physics" else Role.ADMIN if (user, group) == ("zoe", "chemistry") else None
+    exists = group in ("physics", "chemistry")
+    if not exists or (role is None and user != "root"):
+        return {404}
+    if user == "root":
+        return {403} if operation in NEEDS_MEMBERSHIP else {200}
+    needed = rule.others if other and rule.others else rule.role
+    assert role is not None
+    return {200} if role.rank >= needed.rank else {403}
+
+
+async def status(client: httpx.AsyncClient, method: str, url: str) -> int:
+    content = json.dumps(BODY) if url.endswith("/jobs") and method == "post" else None
+    headers = {"Content-Type": "application/json"} if content else {}
+    request = client.build_request(method.upper(), url, content=content, headers=headers)
+    answer = await client.send(request, stream=True)
+    try:
+        # The body of a stream that was let in has no end.
+        if answer.status_code >= 400:
+            body = json.loads(await answer.aread())
+            assert set(body["error"]) == {"code", "message", "details", "request_id"}
+            assert answer.headers["cache-control"] == "no-store"
+        return answer.status_code
+    finally:
+        await answer.aclose()
+
+
+def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
+    """Path, method, operation, group, whose job."""
+    for path, method, operation in OPERATIONS:
+        for group in GROUPS if "{group}" in path else [None]:
+            for owner in ["mia", "max"] if "{job}" in path and group == "physics" else ["mia"]:
+                yield path, method, Operation(operation), group, owner
+
+
+async def test_matrix(service: Service, tokens: dict[str, str]) -> None:
+    jobs: dict[str, str] = {}
+    await service.round()  # so that health is well
+
+    async def url_of(path: str, group: str | None, owner: str, operation: Operation) -> str:
+        if operation is Operation.JOB_CANCEL or owner not in jobs:
+            # A cancelled job cannot be cancelled again, so each try gets its own.
+            jobs[owner] = await service.submit(owner)
+
+        filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
+        return filled.replace("{group}", group or "").replace("{job}", jobs[owner]).replace("{path}", "a.txt")
+
+    seen = 0
+    for path, method, operation, group, owner in cases():
+        rule = POLICY[operation]
+        public = rule.scope is None and rule.role is None and not rule.platform
+        url = await url_of(path, group, owner, operation)
+        for token in (None, "expired"):
+            assert await status(service.client(token), method, url) == (200 if public else 401), (path, token)
+        if public:
+            continue
+        others = [t for t in tokens if t not in USERS]
+        # What is special about a token shows in the group where its user is somebody.
+        for token in [*USERS, *others] if group in ("physics", None) else ["mia", "zoe", "root", "nobody"]:
+            url = await url_of(path, group, owner, operation) if operation is Operation.JOB_CANCEL else url
+            user = service.hub.tokens[token]["name"]
+            want = expected(operation, user, group, service.hub.tokens[token]["scopes"], owner != user)
+            if want == {200}:
+                # Allowed: done, or refused for another reason than permission.
+                want = {200, 201} if "{job}" not in path or group == "physics" else {404}
+                want |= {404} if "{path}" in path else set()
+            got = await status(service.client(token), method, url)
+            assert got in want, (method, path, group, token, owner, got, want)
+            seen += 1
+    assert seen > 400
+
+
+async def test_absent_and_foreign_groups_look_alike(service: Service) -> None:
+    answers = []
+    for group in ("chemistry", "nosuch"):
+        answer = await service.client().get(f"/groups/{group}/usage", headers={"X-Request-ID": "the-same-id"})
+        answers.append((answer.status_code, answer.text.replace(group, "*"), sorted(answer.headers)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
+async def test_services_and_tokens_without_access_are_refused(service: Service) -> None:
+    hub = service.hub
+    hub.tokens["service"] = {"kind": "service", "name": "robot", "scopes": scopes_of("robot")}
+    hub.tokens["no-access"] = hub.user("mia", scopes_of("mia")[1:])
+    hub.tokens["nameless"] = {"kind": "user", "scopes": scopes_of("mia")}
+    for token in ("service", "no-access", "nameless"):
+        assert (await service.client(token).get("/context")).status_code == 403
+
+
+async def test_a_hub_that_does_not_answer_lets_nobody_in(service: Service) -> None:
+    service.hub.down = True
+    answer = await service.client().get("/context")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+
+
+async def test_roles_are_live(service: Service, seeded: object) -> None:
+    client = service.client()
+    assert (await client.get("/groups/physics/usage")).status_code == 200
+    await service.database.writing(lambda uow: uow.memberships.delete("physics", "mia"))
+    assert (await client.get("/groups/physics/usage")).status_code == 404
+
+
+async def test_hub_admins_are_platform_admins(service: Service) -> None:
+    service.hub.tokens["boss"] = service.hub.user("nobody", scopes_of("nobody"), admin=True)
+    assert (await service.client("boss").get("/groups/chemistry")).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["", "token", "Basic bWlhOm1pYQ==", "token mia,token ada", "token a b"])
+async def test_odd_authorization_headers(service: Service, header: str) -> None:
+    answer = await service.client(None).get("/context", headers={"Authorization": header})
+    assert answer.status_code == 401
+
+
+async def test_a_cookie_never_stands_in_for_a_token(service: Service) -> None:
+    # Signed by nobody, so it is no login; and beside a bad token not even a good one would count.
+    answer = await service.client("expired").get("/context", headers={"Cookie": "service-collegium=x"})
+    assert answer.status_code == 401
+    answer = await service.client(None).post("/groups/physics/jobs", json=BODY, headers={"Cookie": "service-collegium=x"})
+    assert answer.status_code == 401
+
+
+class Bare(BaseHandler):
+    async def get(self) -> None:
+        """Has no row."""
+
+
+class Wrong(BaseHandler):
+    endpoints = {"GET": Endpoint(Operation.JOB_LIST, "about a group, without one in its path")}
+
+    async def get(self) -> None:
+        """Has a row that does not fit."""
+
+
+class Idle(BaseHandler):
+    endpoints = {"POST": Endpoint(Operation.INFO_READ, "declared, not written")}
+
+
+@pytest.mark.parametrize("handler", [Bare, Wrong, Idle])
+def test_a_route_without_a_fitting_row_does_not_start(handler: type[BaseHandler]) -> None:
+    with pytest.raises(RuntimeError):
+        check_routes([Route("x", handler)])
+
+
+async def test_build_app_checks(service: Service) -> None:
+    with pytest.raises(RuntimeError):
+        build_app(service.context, routes=[*ROUTES, Route("x", Bare)])
+
+
+def test_an_operation_without_a_row_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(POLICY, Operation.CONTEXT_READ)
+    with pytest.raises(RuntimeError):
+        check_routes(ROUTES)
+
+
+async def test_wrong_methods(service: Service) -> None:
+    for method in ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+        assert (await service.client(None).request(method, "/context")).status_code == 401, method
+        answer = await service.client().request(method, "/context")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET"), method
+    assert (await service.client().request("PURGE", "/context")).status_code == 405
+    assert (await service.client(None).request("POST", "/info")).status_code == 405
+    assert (await service.client(None).get("/nothing")).status_code == 401
+    assert (await service.client().get("/nothing")).status_code == 404
+
+
+def test_the_matrix_would_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second reading of the table is not the first one in disguise."""
+    before = expected(Operation.JOB_SUBMIT, "vic", "physics", scopes_of("vic"), False)
+    monkeypatch.setitem(POLICY, Operation.JOB_SUBMIT, replace(POLICY[Operation.JOB_SUBMIT], role=Role.VIEWER))
+    assert (before, expected(Operation.JOB_SUBMIT, "vic", "physics", scopes_of("vic"), False)) == ({403}, {200})
+
+
+def test_all_handlers_are_ours() -> None:
+    assert all(issubclass(r.handler, BaseHandler) and issubclass(r.handler, RequestHandler) for r in ROUTES)
