@@ -71,13 +71,13 @@ class Groups:
         """Every group by name."""
         return [_group(r) for r in self._c.execute(sa.select(t.groups).order_by(t.groups.c.name))]
 
-    def lock(self, name: str) -> bool:
+    def lock(self, name: str) -> Group | None:
         """Hold the group's row until the transaction ends, so that quota is decided by one at a time.
 
-        SQLite has locked the whole database already. False if there is no such group.
+        SQLite has locked the whole database already. None if there is no such group.
         """
-        statement = sa.select(t.groups.c.name).where(t.groups.c.name == name).with_for_update()
-        return self._c.execute(statement).one_or_none() is not None
+        row = self._c.execute(sa.select(t.groups).where(t.groups.c.name == name).with_for_update()).one_or_none()
+        return None if row is None else _group(row)
 
     def put(self, group: Group) -> None:
         """Insert or replace."""
@@ -117,6 +117,12 @@ class Memberships:
         m = t.memberships.c
         rows = self._c.execute(sa.select(t.memberships).where(m.group_name == group).order_by(m.user_name))
         return [_membership(r) for r in rows]
+
+    def limits_in(self, group: str) -> dict[str, Limits]:
+        """The members that have limits of their own in the group."""
+        m = t.memberships.c
+        rows = self._c.execute(sa.select(m.user_name, m.limits).where(m.group_name == group, m.limits.is_not(None)))
+        return {r.user_name: Limits(r.limits) for r in rows}
 
     def all(self) -> list[Membership]:
         """Every membership by group and name."""

@@ -97,7 +97,7 @@ class Jobs:
     def waiting(self) -> dict[str, int]:
         """How many jobs are Pending, per group that has any."""
         statement = sa.select(_j.group_name, sa.func.count()).where(_OPEN, _j.state == JobState.PENDING.value)
-        return {group: n for group, n in self._c.execute(statement.group_by(_j.group_name)).tuples()}
+        return {row[0]: row[1] for row in self._c.execute(statement.group_by(_j.group_name))}
 
     def known(self, ids: Collection[str]) -> set[str]:
         """Which of these ids have a row."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from collegium.db.engine import Database, UnitOfWork, now
 from collegium.domain.errors import NotFound
+from collegium.domain.groups import Group
 from collegium.domain.names import new_id
 from collegium.domain.quota import (
     GroupUsage,
@@ -45,17 +46,23 @@ class Claim:
 
 def usage(uow: UnitOfWork, group: str) -> GroupUsage:
     """What the group holds now and its limits. Raises NotFound for an unknown group."""
-    row = uow.groups.get(group)
-    if row is None:
-        raise NotFound(f"group: there is no group {group}", field="group", value=group)
-    members = uow.memberships.of_group(group)
+    return _usage(uow, _known(uow.groups.get(group), group))
+
+
+def _usage(uow: UnitOfWork, group: Group) -> GroupUsage:
     return GroupUsage(
-        group=group,
-        limits=row.limits,
-        live=tuple(uow.reservations.live(group)),
-        member_limits={m.user: m.limits for m in members if m.limits is not None},
-        default_member_limits=row.member_limits,
+        group=group.name,
+        limits=group.limits,
+        live=tuple(uow.reservations.live(group.name)),
+        member_limits=uow.memberships.limits_in(group.name),
+        default_member_limits=group.member_limits,
     )
+
+
+def _known(group: Group | None, name: str) -> Group:
+    if group is None:
+        raise NotFound(f"group: there is no group {name}", field="group", value=name)
+    return group
 
 
 class Ledger:
@@ -67,14 +74,13 @@ class Ledger:
         Asking again for a workload that has a place of the same size is granted and changes nothing; a place of another
         size or group is given back first, in the same transaction. Raises NotFound for an unknown group.
         """
-        if not uow.groups.lock(claim.group):
-            raise NotFound(f"group: there is no group {claim.group}", field="group", value=claim.group)
+        group = _known(uow.groups.lock(claim.group), claim.group)
         present = uow.reservations.live_of(claim.kind, claim.workload_id)
         if present is not None:
             if (present.group, present.user, present.resources) == (claim.group, claim.user, claim.resources):
                 return QuotaDecision()
             uow.reservations.set_released(present.id, now())
-        decision = usage(uow, claim.group).decide(claim.user, claim.kind, claim.resources)
+        decision = _usage(uow, group).decide(claim.user, claim.kind, claim.resources)
         if decision.granted:
             self._insert(uow, claim)
         elif present is not None:
@@ -84,9 +90,10 @@ class Ledger:
 
     def admit(self, uow: UnitOfWork, group: str, queue: Sequence[tuple[Waiting, Claim]]) -> list[Place]:
         """Give places to the jobs of a group's queue, in order, as ``plan_admissions`` says."""
-        if not uow.groups.lock(group):
+        row = uow.groups.lock(group)
+        if row is None:
             return []
-        places = plan_admissions(usage(uow, group), [waiting for waiting, _ in queue])
+        places = plan_admissions(_usage(uow, row), [waiting for waiting, _ in queue])
         for place, (_, claim) in zip(places, queue, strict=True):
             if place.admit and uow.reservations.live_of(claim.kind, claim.workload_id) is None:
                 self._insert(uow, claim)
@@ -97,8 +104,7 @@ class Ledger:
 
         Raises NotFound for an unknown group.
         """
-        if not uow.groups.lock(claim.group):
-            raise NotFound(f"group: there is no group {claim.group}", field="group", value=claim.group)
+        _known(uow.groups.lock(claim.group), claim.group)
         if uow.reservations.live_of(claim.kind, claim.workload_id) is None:
             self._insert(uow, claim)
         self.bind(uow, claim.kind, claim.workload_id)

@@ -10,7 +10,10 @@ from collegium.domain.resources import COUNT_PREFIX, CPU, MEMORY, Resources, des
 
 @dataclass(frozen=True)
 class Meter:
-    """One limited resource. Texts name the resource; ``percent`` is 0 to 100; ``whose`` is "group" or "you"."""
+    """One limited resource. Texts are amounts (``1.5``, ``512 MiB``) that ``label`` names; ``percent`` is 0 to 100.
+
+    ``whose`` is "group" or "you".
+    """
 
     resource: str
     label: str
@@ -44,11 +47,18 @@ def _meter(resource: str, whose: str, limits: Limits, used: Resources) -> Meter:
         resource,
         _label(resource),
         whose,
-        describe_amount(amount, resource),
-        describe_amount(limit, resource),
-        describe_amount(max(0, limit - amount), resource),
+        _short(amount, resource),
+        _short(limit, resource),
+        _short(max(0, limit - amount), resource),
         100 if amount >= limit else amount * 100 // limit,
     )
+
+
+def _short(amount: int, resource: str) -> str:
+    if not amount or resource.startswith(COUNT_PREFIX):
+        return str(amount)
+    # The label says of what, so only number and unit are left.
+    return describe_amount(amount, resource).rpartition(" ")[0]
 
 
 def _label(resource: str) -> str:

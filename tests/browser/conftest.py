@@ -1,0 +1,49 @@
+"""One hub for all browser tests, and Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from support.browser import OUTPUT, shot
+from support.installation import Installation as Hub
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    running = Hub(tmp_path_factory.mktemp("browser-hub"))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        shutil.copy(running.log, OUTPUT / "hub.log")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = [p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p]
+        launched = playwright.chromium.launch(
+            executable_path=found[0] if found else None,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh visitor; what they saw last is kept when the test fails."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(90_000)
+    opened = context.new_page()
+    failures = request.session.testsfailed
+    yield opened
+    if request.session.testsfailed > failures:
+        shot(opened, f"failed-{request.node.name}")
+    context.close()
+
