@@ -24,7 +24,7 @@ BIN = VENV / "bin"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collegium"
 LABEXTENSION = ROOT / "labextension"
 #: Made by builds, so neither copied nor part of a content key.
-BUILT = shutil.ignore_patterns("node_modules", "lib", "labextension", "__pycache__", "*.tsbuildinfo", ".yarn", "coverage")
+BUILT = shutil.ignore_patterns("node_modules", "lib", "labextension", "__pycache__", "*.tsbuildinfo", ".yarn")
 
 
 def say(text: str) -> None:

@@ -46,4 +46,3 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     if request.session.testsfailed > failures:
         shot(opened, f"failed-{request.node.name}")
     context.close()
-

@@ -31,7 +31,9 @@ def test_from_login_to_the_plot(page: Page, hub: Hub) -> None:
 
     # The notebook, from its toolbar, with one parameter changed.
     page.get_by_test_id("collegium-panel").wait_for(state="attached")
-    page.locator('.jp-DirListing-item[title^="Name: digits.ipynb"], .jp-DirListing-item:has-text("digits.ipynb")').first.dblclick()
+    page.locator(
+        '.jp-DirListing-item[title^="Name: digits.ipynb"], .jp-DirListing-item:has-text("digits.ipynb")'
+    ).first.dblclick()
     page.locator(".jp-NotebookPanel").wait_for()
     page.get_by_test_id("collegium-run-as-job").first.click()
     form = page.get_by_test_id("collegium-form")
@@ -46,7 +48,7 @@ def test_from_login_to_the_plot(page: Page, hub: Hub) -> None:
     page.locator('#tab-key-1-panel, .jp-SideBar [data-id="collegium-panel"]').first.click()
     row = page.locator('[data-testid="collegium-job-row"]', has_text="digits, wider")
     expect(row).to_have_attribute("data-state", "Pending")
-    expect(row).to_contain_text(re.compile("limited to 6 CPU"))
+    expect(row).to_contain_text(re.compile("5 of 6 CPU in use; 2 CPU more was asked"))
     shot(page, "04-pending")
     job_id = row.get_attribute("data-job-id")
 

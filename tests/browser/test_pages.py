@@ -50,7 +50,10 @@ def test_the_panel_says_when_the_service_is_down_and_comes_back(page: Page, hub:
         page.get_by_test_id("collegium-group-select").focus()
         os.kill(service, signal.SIGKILL)
     finally:
-        until("the hub has started the service again", lambda: [p for p in hub.processes("collegium.services") if p != service])
+        until(
+            "the hub has started the service again",
+            lambda: [p for p in hub.processes("collegium.services") if p != service],
+        )
     until("the service answers again", hub.answers)
     expect(page.get_by_test_id("collegium-usage-group")).to_be_visible(timeout=90_000)
     expect(page.get_by_test_id("collegium-status")).to_have_count(0, timeout=90_000)
@@ -59,7 +62,9 @@ def test_the_panel_says_when_the_service_is_down_and_comes_back(page: Page, hub:
 def test_the_dark_theme_and_the_keyboard(page: Page, hub: Hub) -> None:
     log_in(page, hub, "mia")
     start_server(page, hub, "mia", "biology", "small")
-    page.evaluate("window.jupyterapp && window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.evaluate(
+        "window.jupyterapp && window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
     page.locator('.jp-SideBar [data-id="collegium-panel"]').click()
     expect(page.get_by_test_id("collegium-usage-group")).to_be_visible()
     page.get_by_test_id("collegium-new-job").focus()

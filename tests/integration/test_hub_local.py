@@ -51,15 +51,12 @@ def program(folder: Path, body: str) -> Path:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    proxy = find_proxy()
-    if proxy is None:
-        pytest.skip("configurable-http-proxy is not on this machine: npm install configurable-http-proxy")
     folder = tmp_path_factory.mktemp("hub")
     slow = program(folder / "slow", "import time; time.sleep(300)")
     broken = program(folder / "broken", "import sys; print('<i>libcuda is missing</i>', flush=True); sys.exit(5)")
     catalog = folder / "catalog.yaml"
     catalog.write_text(CATALOG.format(slow=slow, broken=broken))
-    made = Hub(folder, catalog, proxy)
+    made = Hub(folder, catalog, find_proxy())
     yield made
     made.close()
 
@@ -240,7 +237,7 @@ def test_over_quota_is_refused_with_numbers_until_something_stops(hub: Hub, know
     hub.wait_ready("ann", "physics")
     answer = hub.api("POST", "/users/bob/servers/physics", large)
     assert answer.status_code == 409
-    wanted = "Group physics is limited to 5 CPU; 4 CPU in use and 4 CPU more was asked (held by ann: 4 CPU)."
+    wanted = "Group physics: 4 of 5 CPU in use; 4 CPU more was asked (ann holds 4)."
     assert answer.json()["message"] == wanted
     bob, _ = hub.login("bob", known["bob"])
     page = bob.get("/hub/spawn/bob/physics")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from support.installation import ROOT, Installation as Hub
+from support.installation import ROOT
+from support.installation import Installation as Hub
 
 OUTPUT = ROOT / "test-output" / "browser"
 

@@ -1,7 +1,4 @@
-"""A real hub as a subprocess: its own state, ports and proxy, and nothing left behind.
-
-``configurable-http-proxy`` is found by ``$COLLEGIUM_CHP``, on PATH, or in ``node_modules`` of the repository.
-"""
+"""A real hub as a subprocess: its own state, ports and proxy, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,8 +20,8 @@ import httpx
 from collegium.db import Database
 from collegium.settings import Settings
 from collegium.spawner.process import ProcessId, end_all
+from support.installation import ROOT, free_port
 
-ROOT = Path(__file__).parents[2]
 TOKEN = "0123456789abcdef0123456789abcdef"  # of a hub that lives for one test
 ENTRY_POINTS = """[jupyterhub.authenticators]
 collegium-local = collegium.authenticator.local:LocalGroupsAuthenticator
@@ -34,18 +30,12 @@ collegium-local = collegium.spawner.local:GroupLocalSpawner
 """
 
 
-def find_proxy() -> str | None:
-    """The proxy's program, None if this machine has none."""
-    places = [os.environ.get("COLLEGIUM_CHP"), shutil.which("configurable-http-proxy")]
-    places.append(str(ROOT / "node_modules/.bin/configurable-http-proxy"))
-    return next((p for p in places if p and os.access(p, os.X_OK)), None)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+def find_proxy() -> str:
+    """The proxy's program, beside Python or on PATH."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    program = shutil.which("configurable-http-proxy", path=path)
+    assert program, "configurable-http-proxy is missing; scripts/test installs it"
+    return program
 
 
 def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:

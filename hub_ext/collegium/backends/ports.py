@@ -113,7 +113,7 @@ class LogSource(Protocol):
     """Reads logs, while the run goes on and for as long as the job's record is kept."""
 
     async def read(self, key: str, offset: int = 0, limit: int = 65536) -> LogChunk:
-        """Up to ``limit`` bytes from ``offset``; a negative offset counts from the end. Unknown keys give an empty chunk."""
+        """Up to ``limit`` bytes from ``offset``, from the end if it is negative. Unknown keys give an empty chunk."""
 
     async def size(self, key: str) -> int:
         """Bytes ever written, including those no longer kept."""
@@ -140,7 +140,7 @@ class VolumeProvider(Protocol):
     """Homes, snapshots of working directories, and artifacts."""
 
     async def home(self, user: str, group: str) -> str:
-        """Where the user's home in this group is, made if it is not there yet; a path on this machine or a claim name."""
+        """Where the user's home in this group is, made if it is not there yet: a path here, or the name of a claim."""
 
     async def snapshot(self, job_id: str, user: str, group: str, source: WorkingDirectory) -> Snapshot:
         """Copy files of the user's home as the job's source; symbolic links are not followed.

@@ -150,8 +150,8 @@ def _validation_problems(error: ValidationError, where: dict[Location, tuple[int
         shown = known if item["type"] != "missing" else location
         value = item.get("input")
         # A password that was typed where its hash belongs must not end up on a screen.
-        secret = "password_hash" in location
-        if not secret and item["type"] not in ("missing", "value_error", "extra_forbidden") and not isinstance(value, dict | list):
+        tells_itself = item["type"] in ("missing", "value_error", "extra_forbidden") or isinstance(value, dict | list)
+        if "password_hash" not in location and not tells_itself:
             message += f" (got {shorten(value)})"
         if item["type"] == "extra_forbidden":
             message = "is not a known field here"

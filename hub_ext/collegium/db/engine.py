@@ -160,9 +160,9 @@ class Database:
 class _Turns:
     """Lines up SQLite's writers across threads and processes.
 
-    SQLite's own busy handler sleeps and tries again, so that under load a waiting writer may be passed over for seconds.
-    A file lock wakes the next one at once, and the kernel drops it with a killed process. It is a courtesy: what keeps
-    the data right is BEGIN IMMEDIATE.
+    SQLite's own busy handler sleeps and tries again, so that under load a writer may be passed over for seconds. A file
+    lock wakes the next one at once, and the kernel drops it with a killed process. It is a courtesy: what keeps the
+    data right is BEGIN IMMEDIATE.
     """
 
     def __init__(self, url: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,11 @@ from collegium.domain.resources import (
     check_resource_name,
     describe_amount,
     parse_quantity,
+    short_amount,
     total,
 )
+
+NOTHING = Resources()
 
 
 class WorkloadKind(enum.StrEnum):
@@ -113,6 +116,8 @@ class Violation:
     used: int
     asked: int
     holders: tuple[tuple[str, int], ...] = ()
+    #: Not in use, but kept for jobs in front.
+    set_aside: int = 0
 
     @property
     def never(self) -> bool:
@@ -121,16 +126,17 @@ class Violation:
 
     def sentence(self) -> str:
         """The explanation shown in the form, the API, the sidebar and on the spawn page."""
-        whose = f"Group {self.subject}" if self.scope is Scope.GROUP else f"Your share in the group ({self.subject})"
-        text = f"{whose} is limited to {describe_amount(self.limit, self.resource)}"
+        whose = f"Group {self.subject}" if self.scope is Scope.GROUP else f"Share of {self.subject}"
+        limit, asked = describe_amount(self.limit, self.resource), describe_amount(self.asked, self.resource)
         if self.never:
-            return f"{text}; {describe_amount(self.asked, self.resource)} was asked, which can never fit."
-        used, asked = describe_amount(self.used, self.resource), describe_amount(self.asked, self.resource)
-        text += f"; {used} in use and {asked} more was asked"
+            return f"{whose}: at most {limit}; {asked} was asked, which can never fit."
+        text = f"{whose}: {short_amount(self.used, self.resource)} of {limit} in use"
+        if self.set_aside:
+            text += f", {short_amount(self.set_aside, self.resource)} kept for those in front"
+        text += f"; {asked} more was asked"
         if self.scope is Scope.GROUP and self.holders:
-            text += (
-                " (held by " + ", ".join(f"{u}: {describe_amount(a, self.resource)}" for u, a in self.holders[:5]) + ")"
-            )
+            held = [f"{user} holds {short_amount(amount, self.resource)}" for user, amount in self.holders[:5]]
+            text += f" ({', '.join(held)})"
         return text + "."
 
     def facts(self) -> dict[str, Any]:
@@ -141,6 +147,7 @@ class Violation:
             "resource": self.resource,
             "limit": self.limit,
             "used": self.used,
+            "set_aside": self.set_aside,
             "asked": self.asked,
             "never": self.never,
             "holders": [{"user": u, "amount": a} for u, a in self.holders],
@@ -214,26 +221,29 @@ class GroupUsage:
                 sums[r.user] = sums.get(r.user, 0) + r.charge[resource]
         return tuple(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
-    def decide(
-        self, user: str, kind: WorkloadKind, asked: Resources, set_aside: Resources | None = None
-    ) -> QuotaDecision:
-        """Would one more workload fit? ``set_aside`` is claimed by jobs that wait in front."""
+    def decide(self, user: str, kind: WorkloadKind, asked: Resources) -> QuotaDecision:
+        """Would one more workload fit?"""
         charge = asked.with_count(kind.counted_as)
-        group_used = self.used + (set_aside or Resources())
         violations = [
-            *_violations(Scope.GROUP, self.group, self.limits, group_used, charge, self.holders),
-            *_violations(Scope.MEMBER, user, self.limits_of(user), self.used_by(user), charge, lambda _: ()),
+            *_violations(Scope.GROUP, self.group, self.limits, self.used, charge, self.holders),
+            *_violations(Scope.MEMBER, user, self.limits_of(user), self.used_by(user), charge),
         ]
         return QuotaDecision(tuple(violations))
 
 
 def _violations(
-    scope: Scope, subject: str, limits: Limits, used: Resources, asked: Resources, holders: Any
+    scope: Scope,
+    subject: str,
+    limits: Limits,
+    used: Resources,
+    asked: Resources,
+    holders: Callable[[str], Sequence[tuple[str, int]]] = lambda _: (),
+    set_aside: Resources = NOTHING,
 ) -> Iterable[Violation]:
-    for resource, amount in asked.items():
-        if resource in limits and used[resource] + amount > limits[resource]:
+    for name, amount in asked.items():
+        if name in limits and used[name] + set_aside[name] + amount > limits[name]:
             yield Violation(
-                scope, subject, resource, limits[resource], used[resource], amount, tuple(holders(resource))
+                scope, subject, name, limits[name], used[name], amount, tuple(holders(name)), set_aside[name]
             )
 
 
@@ -263,23 +273,65 @@ def plan_admissions(usage: GroupUsage, queue: Sequence[Waiting]) -> list[Place]:
     whole ask aside: those behind it may start only if they fit beside that, so a large job waits for its turn but is
     never overtaken for what it needs.
     """
-    live = list(usage.live)
-    set_aside = Resources()
+    line = _Line(usage)
     places: list[Place] = []
     waiting = 0
     for job in queue:
-        now = GroupUsage(usage.group, usage.limits, tuple(live), usage.member_limits, usage.default_member_limits)
-        decision = now.decide(job.user, WorkloadKind.JOB, job.resources, set_aside)
+        decision = line.decide(job)
         if decision.granted:
-            live.append(_as_live(usage.group, job))
+            line.admit(job)
             places.append(Place(job.id, True, 0, decision))
             continue
         waiting += 1
-        over_own_share = any(v.scope is Scope.MEMBER for v in decision.violations)
-        if not over_own_share:
-            set_aside = set_aside + job.resources.with_count(WorkloadKind.JOB.counted_as)
+        if not any(v.scope is Scope.MEMBER for v in decision.violations):
+            line.set_aside(job)
         places.append(Place(job.id, False, waiting, decision))
     return places
+
+
+class _Line:
+    """Running sums over a queue, so that thousands who wait are planned in one pass."""
+
+    def __init__(self, usage: GroupUsage) -> None:
+        self._usage = usage
+        self._live = list(usage.live)
+        self._used = usage.used
+        self._aside = Resources()
+        self._members: dict[str, tuple[Resources, Limits]] = {}
+        self._holders: dict[str, tuple[tuple[str, int], ...]] = {}
+
+    def decide(self, job: Waiting) -> QuotaDecision:
+        charge, (mine, limits) = self._charge(job), self._member(job.user)
+        group = _violations(
+            Scope.GROUP, self._usage.group, self._usage.limits, self._used, charge, self._held, self._aside
+        )
+        member = _violations(Scope.MEMBER, job.user, limits, mine, charge)
+        return QuotaDecision((*group, *member))
+
+    def admit(self, job: Waiting) -> None:
+        charge, (mine, limits) = self._charge(job), self._member(job.user)
+        self._live.append(_as_live(self._usage.group, job))
+        self._holders.clear()
+        self._used = self._used + charge
+        self._members[job.user] = (mine + charge, limits)
+
+    def set_aside(self, job: Waiting) -> None:
+        self._aside = self._aside + self._charge(job)
+
+    def _charge(self, job: Waiting) -> Resources:
+        return job.resources.with_count(WorkloadKind.JOB.counted_as)
+
+    def _member(self, user: str) -> tuple[Resources, Limits]:
+        if user not in self._members:
+            self._members[user] = (self._usage.used_by(user), self._usage.limits_of(user))
+        return self._members[user]
+
+    def _held(self, resource: str) -> tuple[tuple[str, int], ...]:
+        if resource not in self._holders:
+            self._holders[resource] = GroupUsage(self._usage.group, self._usage.limits, tuple(self._live)).holders(
+                resource
+            )
+        return self._holders[resource]
 
 
 def _as_live(group: str, job: Waiting) -> Reservation:

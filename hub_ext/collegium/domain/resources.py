@@ -132,6 +132,13 @@ def describe_amount(amount: int, resource: str) -> str:
     return f"{amount} {resource}"
 
 
+def short_amount(amount: int, resource: str) -> str:
+    """The amount without its noun, where the noun stands beside it: ``1.5``, ``512 MiB``, ``3``."""
+    if not amount or resource.startswith(COUNT_PREFIX):
+        return str(amount)
+    return describe_amount(amount, resource).rpartition(" ")[0]
+
+
 def unit_of(resource: str) -> str:
     """The unit that amounts of a resource are counted in."""
     return {CPU: "millicores", MEMORY: "bytes", STORAGE: "bytes"}.get(resource, "count")

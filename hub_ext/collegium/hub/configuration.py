@@ -68,7 +68,7 @@ def install(
     _merge(c.JupyterHub, "custom_scopes", CUSTOM_SCOPES)
     _add_scopes(c.JupyterHub, USER_SCOPES)
     if service_port is not None:
-        _service(c, settings, service_port)
+        _service(c, settings, service_port, demo=chosen == DEMO_CATALOG)
     return settings
 
 
@@ -130,11 +130,13 @@ def _spawner(c: Config, demo: bool) -> None:
         _offer(c.GroupLocalSpawner, "skeleton", str(DEMO_HOME))
 
 
-def _service(c: Config, settings: Settings, port: int) -> None:
+def _service(c: Config, settings: Settings, port: int, demo: bool) -> None:
+    # A first job may come before a first server, and must find the same home.
+    home = [f"--CollegiumService.backend_options=skeleton={DEMO_HOME}"] if demo else []
     service = {
         "name": SERVICE,
         "url": f"http://127.0.0.1:{port}",
-        "command": [sys.executable, "-m", "collegium.services", "--role=all"],
+        "command": [sys.executable, "-m", "collegium.services", "--role=all", *home],
         "environment": settings.environment(),
         "oauth_no_confirm": True,
         "oauth_client_allowed_scopes": list(USER_SCOPES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collegium.domain.quota import GroupUsage, Limits
-from collegium.domain.resources import COUNT_PREFIX, CPU, MEMORY, Resources, describe_amount
+from collegium.domain.resources import COUNT_PREFIX, CPU, MEMORY, Resources, short_amount
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,11 @@ def _meter(resource: str, whose: str, limits: Limits, used: Resources) -> Meter:
         resource,
         _label(resource),
         whose,
-        _short(amount, resource),
-        _short(limit, resource),
-        _short(max(0, limit - amount), resource),
+        short_amount(amount, resource),
+        short_amount(limit, resource),
+        short_amount(max(0, limit - amount), resource),
         100 if amount >= limit else amount * 100 // limit,
     )
-
-
-def _short(amount: int, resource: str) -> str:
-    if not amount or resource.startswith(COUNT_PREFIX):
-        return str(amount)
-    # The label says of what, so only number and unit are left.
-    return describe_amount(amount, resource).rpartition(" ")[0]
 
 
 def _label(resource: str) -> str:

@@ -53,9 +53,7 @@ def test_up_to_the_limit_and_no_further(database: Database) -> None:
     (violation,) = refusal.violations
     assert (violation.limit, violation.used, violation.asked) == (2000, 2000, 1000)
     assert violation.holders == (("ann", 1000), ("bob", 1000))
-    assert refusal.message() == (
-        "Group physics is limited to 2 CPU; 2 CPU in use and 1 CPU more was asked (held by ann: 1 CPU, bob: 1 CPU)."
-    )
+    assert refusal.message() == ("Group physics: 2 of 2 CPU in use; 1 CPU more was asked (ann holds 1, bob holds 1).")
 
 
 def test_zero_is_none_and_unset_is_unlimited(database: Database) -> None:
@@ -76,7 +74,7 @@ def test_member_limits_and_exceptions(database: Database) -> None:
     with database.write() as uow:
         uow.memberships.put(Membership("physics", "ann", Role.ADMIN, Limits({"cpu": 3000})))
     assert reserve_now(database, claim("b1", "bob")).granted
-    assert "Your share" in reserve_now(database, claim("b2", "bob")).message()
+    assert "Share of bob" in reserve_now(database, claim("b2", "bob")).message()
     assert reserve_now(database, claim("a1", cpu=3000)).granted
 
 
@@ -214,10 +212,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def reserve(self, workload: str, cpu: int) -> None:
         user = f"u{int(workload[1:]) % 3}"
         others = {w: (u, c) for w, (u, c) in self.model.items() if w != workload}
-        fits = (
-            cpu == 0
-            or (sum(c for _, c in others.values()) + cpu <= self.limit
-            and sum(c for u, c in others.values() if u == user) + cpu <= self.share)
+        fits = cpu == 0 or (
+            sum(c for _, c in others.values()) + cpu <= self.limit
+            and sum(c for u, c in others.values() if u == user) + cpu <= self.share
         )
         # Asking again for the size one has is always granted, also above a quota that was lowered since.
         again = self.model.get(workload) == (user, cpu)

@@ -82,8 +82,8 @@ async def test_cost_and_what_is_left_are_shown(bench) -> None:
     assert "disabled" not in small
     assert "disabled" not in medium
     assert "disabled" in large
-    assert "held by ann: 4 CPU" in html
-    assert "Group physics is limited to 6 CPU; 4 CPU in use and 4 CPU more was asked" in html
+    assert "ann holds 4" in html
+    assert "Group physics: 4 of 6 CPU in use; 4 CPU more was asked" in html
 
 
 async def test_what_can_never_fit_is_off_and_says_so(bench) -> None:

@@ -77,10 +77,7 @@ async def test_over_quota_says_how_much_and_who(bench) -> None:
         uow.memberships.put(Membership("physics", "bob", Role.MEMBER, Limits({"memory": 1 << 30})))
     error = await refused(bench.spawner("bob", "physics", {**GOOD, "instance_type": "large"}))
     assert (error.status_code, error.reason) == (409, "quota")
-    assert (
-        "Group physics is limited to 6 CPU; 4 CPU in use and 4 CPU more was asked (held by ann: 4 CPU)."
-        in error.message
-    )
+    assert "Group physics: 4 of 6 CPU in use; 4 CPU more was asked (ann holds 4)." in error.message
     assert "<br>" in error.jupyterhub_html_message
     assert len(bench.live()) == 1
 
