@@ -56,11 +56,11 @@ def test_from_login_to_the_plot(page: Page, hub: Hub) -> None:
     assert hub.request("POST", f"{job_url}/cancel", token)[0] in (200, 202)
     row.get_by_test_id("collegium-job-open-log").click()
     log = page.get_by_test_id("collegium-log")
-    expect(log).to_contain_text("epoch   1", timeout=90_000)
+    expect(log).to_contain_text("epoch   1", timeout=300_000)
     state_when_lines_came = page.get_by_test_id("collegium-detail-state").inner_text()
     shot(page, "05-running-with-log")
     assert "Running" in state_when_lines_came
-    expect(page.get_by_test_id("collegium-detail-state")).to_contain_text("Succeeded", timeout=120_000)
+    expect(page.get_by_test_id("collegium-detail-state")).to_contain_text("Succeeded", timeout=300_000)
     expect(log).to_contain_text('"hidden_units": 48')
     shot(page, "06-succeeded")
 

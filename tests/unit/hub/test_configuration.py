@@ -166,6 +166,11 @@ def test_an_appended_service_of_our_name_is_refused(tmp_path: Path) -> None:
         install(c, state_dir=tmp_path / "s")
 
 
+def values(hub: JupyterHub) -> dict[str, object]:
+    """What the hub makes of a configuration, without the configuration's own notes on how it got there."""
+    return {name: value for name, value in hub._trait_values.items() if name != "config"}
+
+
 @pytest.mark.parametrize("empty", [True, False])
 def test_installing_twice_changes_nothing(tmp_path: Path, empty: bool) -> None:
     c = Config()
@@ -175,9 +180,9 @@ def test_installing_twice_changes_nothing(tmp_path: Path, empty: bool) -> None:
         c.JupyterHub.template_vars = {}
         c.JupyterHub.extra_user_scopes = []
     install(c, state_dir=tmp_path / "s")
-    once = dict(read(c)._trait_values)
+    once = values(read(c))
     install(c, state_dir=tmp_path / "s")
-    assert dict(read(c)._trait_values) == once
+    assert values(read(c)) == once
 
 
 def test_an_unknown_backend(tmp_path: Path) -> None:
