@@ -54,7 +54,7 @@ async def test_the_state_of_its_server(facts: dict[str, object], state: str) -> 
 async def test_viewers_may_not_start_and_strangers_see_whom_to_ask() -> None:
     assert [c.may_start for c in (await HomePage(user("vic")).load()).cards] == [False]
     page = await HomePage(user("zoe")).load()
-    assert (page.cards, page.admins) == ((), ("Platform admin",))
+    assert (page.cards, page.admins) == ((), ("Pat (user admin)",))
 
 
 async def test_without_a_database_the_page_says_so(monkeypatch) -> None:

@@ -111,7 +111,7 @@ async def test_a_viewer_sees_why(bench) -> None:
 async def test_without_a_group_there_is_an_explanation_whom_to_ask_and_no_button(bench) -> None:
     html, page = await read(bench.spawner("zoe"))
     assert "No group available" in html
-    assert "Platform admin" in html
+    assert "Pat (user admin)" in html
     assert "button" not in page.tags
     assert page.inputs == []
 
