@@ -24,7 +24,7 @@ class Leases:
         if row is None:
             self._c.execute(sa.insert(t.leases).values(name=name, holder=holder, generation=1, expires_at=now + ttl))
             return 1
-        if row.holder != holder and row.expires_at > now:
+        if row.holder not in ("", holder) and row.expires_at > now:
             return None
         generation: int = row.generation + (row.holder != holder)
         self._c.execute(
@@ -35,9 +35,12 @@ class Leases:
         return generation
 
     def expires_at(self, name: str) -> datetime | None:
-        """When the lease ends unless it is renewed; None if nobody ever held it."""
-        return self._c.execute(sa.select(_l.expires_at).where(_l.name == name)).scalar_one_or_none()
+        """When the lease ends unless it is renewed; None if nobody has it."""
+        return self._c.execute(sa.select(_l.expires_at).where(_l.name == name, _l.holder != "")).scalar_one_or_none()
 
     def give_up(self, name: str, holder: str) -> None:
-        """End the lease if it is held by ``holder``, so that the next one need not wait."""
-        self._c.execute(sa.delete(t.leases).where(_l.name == name, _l.holder == holder))
+        """End the lease if it is held by ``holder``, so that the next one need not wait.
+
+        The row stays: a generation that began anew would let a holder that slept since then pass for the present one.
+        """
+        self._c.execute(sa.update(t.leases).where(_l.name == name, _l.holder == holder).values(holder=""))

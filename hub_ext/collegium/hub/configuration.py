@@ -107,9 +107,8 @@ def _hub(c: Config, settings: Settings) -> None:
     _offer(hub, "oauth_require_pkce", True)
     # Wait for all checks before serving: no server is taken for dead because there was no time to look.
     _offer(hub, "init_spawners_timeout", -1)
-    if hub.db_url == f"sqlite:///{settings.state_dir / 'jupyterhub.sqlite'}":
-        # JupyterHub opens its database before anything of ours runs.
-        settings.prepare()
+    # JupyterHub writes its secrets and opens its database before anything of ours runs.
+    settings.prepare()
 
 
 def _authenticator(c: Config) -> None:
