@@ -12,6 +12,7 @@ from traitlets.config import Config
 
 from collegium.hub import install
 from collegium.hub.scopes import CUSTOM_SCOPES
+from support.hub import find_proxy
 from support.installation import free_port
 
 HubApp = Callable[[Config], Awaitable[Any]]
@@ -26,6 +27,7 @@ async def app(hub_app: HubApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     c.JupyterHub.bind_url = f"http://127.0.0.1:{free_port()}"
     c.JupyterHub.hub_port = free_port()
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{free_port()}"
+    c.ConfigurableHTTPProxy.command = [find_proxy()]
     c.JupyterHub.db_url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
     install(c, state_dir=tmp_path / "state", service_port=None)
     return await hub_app(c)

@@ -30,7 +30,7 @@ from collegium.services.pages.handlers import CallbackHandler, HomeHandler, Styl
 from collegium.services.system import HealthHandler, InfoHandler, MetricsHandler, OpenApiHandler
 
 #: More than this is not even read to be refused.
-MAX_READ = 256 << 20
+MAX_READ = 128 << 20
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -55,7 +55,7 @@ class Route:
 
 _API = f"api/{API_VERSION}"
 _GROUP = f"{_API}/groups/{{group}}"
-ROUTES: Sequence[Route] = (
+ROUTES: tuple[Route, ...] = (
     Route("", HomeHandler),
     Route("oauth_callback", CallbackHandler),
     Route("style.css", StyleHandler),
@@ -109,7 +109,7 @@ def build_app(context: Context, cookie_secret: bytes = b"", routes: Sequence[Rou
         default_handler_args=arguments,
         cookie_secret=base64.b64encode(cookie_secret).decode() or None,
         log_function=lambda handler: log_request(handler, context.metrics),
-        openapi=describe_api(routes, prefix),
+        openapi=describe_api(tuple(routes), prefix),
     )
 
 

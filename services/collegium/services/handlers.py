@@ -43,6 +43,7 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
     services_allowed: ClassVar[bool] = False
     identity: Identity | None = None
     _request_id = ""
+    _refusal: DomainError | None = None
 
     def initialize(self, context: Context) -> None:
         """Tornado's constructor hook."""
@@ -101,6 +102,22 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
             self.context.busy -= 1
 
     async def prepare(self) -> None:
+        """Decide; a refusal is kept until the body has been read and dropped, even if there is none.
+
+        Answering before would close the connection: under a client that still sends and never sees the answer, or
+        under a proxy that was not told and has the next request fail on it.
+        """
+        try:
+            await self.decide()
+        except DomainError as error:
+            self._refusal = error
+            setattr(self, (self.request.method or "").lower(), self._refuse)
+
+    def _refuse(self, *_args: str, **_kwargs: str) -> None:
+        assert self._refusal is not None
+        raise self._refusal
+
+    async def decide(self) -> None:
         """Identity, then token, then membership, then role, and only then the body."""
         endpoint, group = self.endpoint, self.path_kwargs.get("group")
         self.set_header("X-Request-ID", self.request_id)
@@ -110,10 +127,6 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
             raise self.unknown()
         if self.identity is not None:
             self.identity.require(endpoint.operation, group)
-        declared = self.request.headers.get("Content-Length", "")
-        # What is no number at all is refused by tornado when it comes to reading the body.
-        if declared.isdecimal() and (len(declared) > 18 or int(declared) > MAX_BODY):
-            raise self._refusal_of_size()
 
     def is_public(self) -> bool:
         """True if the request needs no token; a wrong method of a path that needs one needs one too."""
@@ -134,6 +147,8 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
 
     def data_received(self, chunk: bytes) -> None:
         """Keep at most MAX_BODY; the rest is read and dropped, so that the refusal can still be delivered."""
+        if self._refusal is not None:
+            return
         if len(self._body) + len(chunk) > MAX_BODY:
             self._too_large = True
             self._body.clear()

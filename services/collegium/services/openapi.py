@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -44,7 +45,8 @@ _WORDS = {
 }
 
 
-def describe_api(routes: Iterable[Route], prefix: str = "/services/collegium/") -> str:
+@cache
+def describe_api(routes: tuple[Route, ...], prefix: str = "/services/collegium/") -> str:
     """The OpenAPI 3.1 document as JSON text. ``prefix`` is where the service is, with slashes at both ends."""
     paths: dict[str, Any] = {}
     models: dict[tuple[type[BaseModel], Any], None] = {(ErrorOut, "serialization"): None}

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from unit.services.harness import Clock, FakeHub, Service, copy_of, running_hub, running_service, template
 
 from collegium.db import Database
+from unit.services.harness import Clock, FakeHub, Service, copy_of, running_hub, running_service, template
 
 
 @pytest.fixture(scope="session")

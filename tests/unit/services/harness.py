@@ -224,5 +224,3 @@ async def close_hub_client() -> None:
     from jupyterhub.httpclient import JupyterHubHTTPClient
 
     await JupyterHubHTTPClient.loop_instance().close()
-
-

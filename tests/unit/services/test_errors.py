@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from tornado.web import HTTPError
-from unit.services.harness import Service
 
 from collegium.domain.errors import DomainError, InvalidInput, Unavailable
 from collegium.services.errors import STATUS, describe
 from collegium.services.openapi import _WORDS
-
+from unit.services.harness import Service
 
 #: Refusals of programs that are not this one.
 ELSEWHERE = {"collegium.catalog", "collegium.cli"}
@@ -21,7 +20,9 @@ ELSEWHERE = {"collegium.catalog", "collegium.cli"}
 
 def subclasses(kind: type[DomainError]) -> set[type[DomainError]]:
     found = {c for s in kind.__subclasses__() for c in {s, *subclasses(s)}}
-    return {c for c in found if c.__module__.startswith("collegium.") and c.__module__.rpartition(".")[0] not in ELSEWHERE}
+    return {
+        c for c in found if c.__module__.startswith("collegium.") and c.__module__.rpartition(".")[0] not in ELSEWHERE
+    }
 
 
 def test_every_refusal_has_a_status_of_its_own() -> None:
@@ -45,7 +46,9 @@ def test_a_new_kind_of_refusal_takes_the_status_of_its_parent() -> None:
     assert describe(Slow("later"), "x")[0] == 503
 
 
-@pytest.mark.parametrize("error", [ValueError("secret"), HTTPError(500, "secret"), HTTPError(502), None, DomainError("secret")])
+@pytest.mark.parametrize(
+    "error", [ValueError("secret"), HTTPError(500, "secret"), HTTPError(502), None, DomainError("secret")]
+)
 def test_what_is_not_ours_to_show_is_internal(error: BaseException | None) -> None:
     status, body = describe(error, "the-id")
     assert (status, body.error.code) == (500, "internal")

@@ -7,9 +7,11 @@ import json
 from typing import Any
 
 import pytest
+
 from unit.services.harness import API, BODY, Service
 
 JOBS = "/groups/physics/jobs"
+HEAD = f"POST {API}{JOBS} HTTP/1.1\r\nHost: x\r\nAuthorization: token mia\r\nContent-Type: application/json\r\n"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -73,7 +75,9 @@ async def test_json(service: Service, raw: bytes) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"])
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"]
+)
 async def test_content_type(service: Service, kind: str) -> None:
     answer = await service.client().post(JOBS, content=json.dumps(BODY), headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
@@ -106,6 +110,8 @@ async def raw(service: Service, text: bytes) -> bytes:
         writer.write(text)
         writer.write_eof()
         return await asyncio.wait_for(reader.read(), 20)
+    except ConnectionResetError:
+        return b""
     finally:
         writer.close()
 
@@ -122,20 +128,22 @@ async def raw(service: Service, text: bytes) -> bytes:
     ],
 )
 async def test_lies_about_the_length(service: Service, head: str, status: tuple[int, ...]) -> None:
-    request = f"POST {API}{JOBS} HTTP/1.1\r\nHost: x\r\nAuthorization: token mia\r\nContent-Type: application/json\r\n{head}\r\n\r\nhello"
+    request = f"{HEAD}{head}\r\n\r\nhello"
     answer = await raw(service, request.encode())
     assert not answer or int(answer.split()[1]) in status, answer
     assert (await service.client().get("/context")).status_code == 200
 
 
 async def test_a_body_that_never_comes_harms_nobody(service: Service) -> None:
-    request = f"POST {API}{JOBS} HTTP/1.1\r\nHost: x\r\nAuthorization: token mia\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+    request = f"{HEAD}Content-Length: 100\r\n\r\n{{"
     assert await raw(service, request.encode()) == b""
     assert (await service.client().get(JOBS)).json()["items"] == []
     assert service.context.busy == 0
 
 
-@pytest.mark.parametrize("path", ["/groups/%ff/usage", "/groups/a%2fb/usage", "/groups/%00", "/groups/" + "g" * 5000, "/groups//usage"])
+@pytest.mark.parametrize(
+    "path", ["/groups/%ff/usage", "/groups/a%2fb/usage", "/groups/%00", "/groups/" + "g" * 5000, "/groups//usage"]
+)
 async def test_paths(service: Service, path: str) -> None:
     answer = await service.client().get(path)
     assert answer.status_code in (400, 404)

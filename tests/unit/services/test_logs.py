@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from unit.services.harness import Service
 
 from collegium.services import sse
 from collegium.services.jobs import follow
+from unit.services.harness import Service
 
 JOBS = "/groups/physics/jobs"
 
@@ -48,7 +48,9 @@ async def started(service: Service, **changes: Any) -> str:
     return job
 
 
-async def test_a_stream_that_breaks_anywhere_loses_and_repeats_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_that_breaks_anywhere_loses_and_repeats_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(follow, "PIECE", 37)
     job = await started(service)
     text = "".join(f"Zeile {i} – ünïcode 😀\n" for i in range(40))
@@ -68,7 +70,12 @@ async def test_a_stream_that_breaks_anywhere_loses_and_repeats_nothing(service: 
             break
     assert got == text
     assert connections > 5
-    assert part[-1][2] == {"state": "Failed", "reason": "ExitCode", "message": "The command failed (exit code 1).", "exit_code": 1}
+    assert part[-1][2] == {
+        "state": "Failed",
+        "reason": "ExitCode",
+        "message": "The command failed (exit code 1).",
+        "exit_code": 1,
+    }
 
 
 async def test_a_stream_follows_the_job_through_its_attempts(service: Service) -> None:
@@ -108,7 +115,12 @@ async def test_places_in_a_stream(service: Service) -> None:
     assert await text("&offset=99") == ""
     assert await text("&attempt=1") == "abcé"
     assert await text("", **{"Last-Event-ID": "1:3"}) == "é"
-    for query, headers in [("&limit=1", {}), ("&attempt=0", {}), ("", {"Last-Event-ID": "x"}), ("", {"Last-Event-ID": "1:-1"})]:
+    for query, headers in [
+        ("&limit=1", {}),
+        ("&attempt=0", {}),
+        ("", {"Last-Event-ID": "x"}),
+        ("", {"Last-Event-ID": "1:-1"}),
+    ]:
         answer = await service.client().get(f"{JOBS}/{job}/logs?follow=true{query}", headers=headers)
         assert answer.status_code == 400, (query, headers)
 
@@ -192,13 +204,13 @@ async def test_large_logs_pass_through(service: Service) -> None:
 async def test_artifacts(service: Service) -> None:
     job = await started(service)
     data = bytes(range(256)) * 10000
-    service.memory.write_artifact(f"{job}.1", "out/ü \"x\".html", data)
+    service.memory.write_artifact(f"{job}.1", 'out/ü "x".html', data)
     service.memory.write_artifact(f"{job}.1", "empty.txt", b"")
     client, url = service.client(), f"{JOBS}/{job}/artifacts"
     listed = (await client.get(url)).json()["items"]
     assert [(a["path"], a["size"], a["media_type"]) for a in listed] == [
         ("empty.txt", 0, "text/plain"),
-        ("out/ü \"x\".html", len(data), "text/html"),
+        ('out/ü "x".html', len(data), "text/html"),
     ]
     page = f"{url}/out/%C3%BC%20%22x%22.html"
     answer = await client.get(page)
@@ -227,5 +239,10 @@ async def test_changes(service: Service) -> None:
     again = await events(client, f"{url}?after=0", 2)
     assert again == found
     assert await events(client, url, 1, **{"Last-Event-ID": found[0][0]}) == found[1:]
-    for query, headers in [("?after=-1", {}), ("?after=x", {}), ("", {"Last-Event-ID": "x"}), ("", {"Last-Event-ID": "9" * 20})]:
+    for query, headers in [
+        ("?after=-1", {}),
+        ("?after=x", {}),
+        ("", {"Last-Event-ID": "x"}),
+        ("", {"Last-Event-ID": "9" * 20}),
+    ]:
         assert (await client.get(url + query, headers=headers)).status_code == 400

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import httpx
 import pytest
 from tornado.web import RequestHandler
-from unit.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service, scopes_of
 
 from collegium.domain.groups import Role
 from collegium.domain.policy import NEEDS_MEMBERSHIP, POLICY, Operation
@@ -17,6 +17,7 @@ from collegium.services.app import ROUTES, Route, build_app, check_routes
 from collegium.services.endpoint import Endpoint
 from collegium.services.handlers import BaseHandler
 from collegium.services.openapi import describe_api
+from unit.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service, scopes_of
 
 DOCUMENT = json.loads(describe_api(ROUTES))
 OPERATIONS = [
@@ -176,7 +177,9 @@ async def test_a_cookie_never_stands_in_for_a_token(service: Service) -> None:
     # Signed by nobody, so it is no login; and beside a bad token not even a good one would count.
     answer = await service.client("expired").get("/context", headers={"Cookie": "service-collegium=x"})
     assert answer.status_code == 401
-    answer = await service.client(None).post("/groups/physics/jobs", json=BODY, headers={"Cookie": "service-collegium=x"})
+    answer = await service.client(None).post(
+        "/groups/physics/jobs", json=BODY, headers={"Cookie": "service-collegium=x"}
+    )
     assert answer.status_code == 401
 
 
@@ -186,14 +189,14 @@ class Bare(BaseHandler):
 
 
 class Wrong(BaseHandler):
-    endpoints = {"GET": Endpoint(Operation.JOB_LIST, "about a group, without one in its path")}
+    endpoints: ClassVar = {"GET": Endpoint(Operation.JOB_LIST, "about a group, without one in its path")}
 
     async def get(self) -> None:
         """Has a row that does not fit."""
 
 
 class Idle(BaseHandler):
-    endpoints = {"POST": Endpoint(Operation.INFO_READ, "declared, not written")}
+    endpoints: ClassVar = {"POST": Endpoint(Operation.INFO_READ, "declared, not written")}
 
 
 @pytest.mark.parametrize("handler", [Bare, Wrong, Idle])

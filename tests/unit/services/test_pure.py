@@ -33,7 +33,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_parameters_keep_value_and_type(parameters: dict[str, Any]) -> None:
     text = parameters_text(parameters)
     assert text.isascii()
@@ -64,7 +64,9 @@ def test_notebook_command() -> None:
 
 
 def spec(**body: Any) -> JobSpec:
-    return read_spec(JobIn.model_validate({"name": "n", "instance_type": "small", "image": "base", **body}, strict=True))
+    return read_spec(
+        JobIn.model_validate({"name": "n", "instance_type": "small", "image": "base", **body}, strict=True)
+    )
 
 
 def test_a_notebook_without_a_directory_goes_along_alone() -> None:
@@ -125,7 +127,10 @@ def test_any_bytes_in_any_pieces_read_alike(data: bytes, step: int) -> None:
 @pytest.mark.parametrize(
     ("tail", "line"),
     [
-        ("Traceback (most recent call last):\n  File\nNameError: name 'x' is not defined\n", "NameError: name 'x' is not defined"),
+        (
+            "Traceback (most recent call last):\n  File\nNameError: name 'x' is not defined\n",
+            "NameError: name 'x' is not defined",
+        ),
         ("\x1b[31mTraceback\x1b[0m\n\x1b[31mValueError\x1b[39m: bad\n\n", "ValueError: bad"),
         ("Traceback (most recent call last):\nKeyboardInterrupt\n", "KeyboardInterrupt"),
         ("Traceback:\nValueError: first\n\nexit now\n", "ValueError: first"),
@@ -160,7 +165,12 @@ def job(**changes: Any) -> Job:
     return Job(**(base | changes))
 
 
-def ended(phase: RunPhase = RunPhase.FAILED, code: int | None = 1, reason: JobReason | None = JobReason.EXIT_CODE, after: int = 10) -> RunStatus:
+def ended(
+    phase: RunPhase = RunPhase.FAILED,
+    code: int | None = 1,
+    reason: JobReason | None = JobReason.EXIT_CODE,
+    after: int = 10,
+) -> RunStatus:
     return RunStatus("job-1.1", phase, NOW, NOW + timedelta(seconds=after), code, reason, "")
 
 

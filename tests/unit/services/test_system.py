@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.services.harness import PREFIX, FakeHub, Service
 
 from collegium.services.app import ROUTES
 from collegium.services.jsonlog import JsonFormatter
 from collegium.services.openapi import describe_api
+from unit.services.harness import PREFIX, FakeHub, Service
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
 
@@ -149,9 +149,13 @@ async def test_catalog_and_usage(service: Service) -> None:
         await service.submit()
     await service.round()
     catalog = (await service.client().get("/groups/physics/catalog")).json()
-    assert [(t["name"], t["fits"]) for t in catalog["instance_types"]] == [("small", "now"), ("big", "wait"), ("huge", "never")]
+    assert [(t["name"], t["fits"]) for t in catalog["instance_types"]] == [
+        ("small", "now"),
+        ("big", "wait"),
+        ("huge", "never"),
+    ]
     assert catalog["instance_types"][0]["left"] == {"cpu": "2", "memory": "6Gi"}
-    assert "2 CPU in use" in catalog["instance_types"][1]["reason"]
+    assert "4 CPU more was asked" in catalog["instance_types"][1]["reason"]
     assert [i["name"] for i in catalog["images"]] == ["base"]
     usage = (await service.client("vic").get("/groups/physics/usage")).json()
     cpu = next(line for line in usage["group"] if line["resource"] == "cpu")

@@ -39,7 +39,9 @@ class NotebookIn(Strict):
 class WorkingDirectoryIn(Strict):
     """Files of your home in this group that are copied when you submit."""
 
-    path: ShortText = Field(default="", title="Directory", description="Directory below your home; empty is the home itself.")
+    path: ShortText = Field(
+        default="", title="Directory", description="Directory below your home; empty is the home itself."
+    )
     files: list[ShortText] | None = Field(
         default=None,
         max_length=1000,
@@ -61,9 +63,15 @@ class JobIn(Strict):
     environment: dict[str, EnvValue] = Field(default_factory=dict, max_length=200, title="Environment variables")
     working_directory: WorkingDirectoryIn | None = Field(default=None, title="Working directory")
     timeout_seconds: int = Field(
-        default=0, ge=0, le=31 * 86400, title="Time limit (seconds)", description="0 means no limit; counted per attempt."
+        default=0,
+        ge=0,
+        le=31 * 86400,
+        title="Time limit (seconds)",
+        description="0 means no limit; counted per attempt.",
     )
-    retries: int = Field(default=0, ge=0, le=10, title="Retries", description="How often a failed attempt is started again.")
+    retries: int = Field(
+        default=0, ge=0, le=10, title="Retries", description="How often a failed attempt is started again."
+    )
 
 
 class JobOut(BaseModel):

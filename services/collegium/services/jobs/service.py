@@ -34,7 +34,7 @@ from collegium.domain.quota import WorkloadKind
 from collegium.quota.ledger import usage
 from collegium.services.jobs.manifest import launch_manifest
 from collegium.services.jobs.models import JobDetail, JobOut, JobPage
-from collegium.services.jobs.views import job_detail, job_out, line_for
+from collegium.services.jobs.views import Lines, job_detail, job_out
 
 #: Open jobs of one group; a queue longer than this is a mistake in a loop.
 MAX_OPEN = 5000
@@ -63,6 +63,7 @@ class JobService:
         self, database: Database, backend: Backend, wake: Callable[[], object], clock: Callable[[], datetime]
     ) -> None:
         self._database, self._backend, self._wake, self._clock = database, backend, wake, clock
+        self._lines = Lines()
 
     async def submit(self, actor: Actor, group: str, spec: JobSpec, key: str | None = None) -> tuple[JobOut, bool]:
         """A new job, and True if it is really new and not the answer to a repeated ``key``.
@@ -86,7 +87,7 @@ class JobService:
         def look(uow: UnitOfWork) -> JobPage:
             jobs = uow.jobs.page(group, filter, limit + 1, before)
             more, jobs = len(jobs) > limit, jobs[:limit]
-            line = line_for(uow, group, jobs)
+            line = self._lines.of(uow, group, jobs)
             return JobPage(
                 items=[job_out(j, line) for j in jobs], next_cursor=_cursor(jobs[-1].sequence) if more else None
             )
@@ -98,7 +99,7 @@ class JobService:
 
         def look(uow: UnitOfWork) -> JobDetail:
             job = get_job(uow, group, job_id)
-            return job_detail(job, line_for(uow, group, [job]), uow.events.of(job.id))
+            return job_detail(job, self._lines.of(uow, group, [job]), uow.events.of(job.id))
 
         return await self._database.reading(look)
 
@@ -180,7 +181,7 @@ class JobService:
             uow.idempotency_keys.insert(
                 ask.actor.user, ask.operation.value, ask.group, ask.key, ask.hash, job.id, moment
             )
-        return job_out(job, line_for(uow, ask.group, [job])), True
+        return job_out(job, self._lines.of(uow, ask.group, [job])), True
 
     def _replay(self, uow: UnitOfWork, ask: _Ask) -> JobOut | None:
         """The job that an earlier use of the key made."""
@@ -192,7 +193,7 @@ class JobService:
         if earlier[0] != ask.hash:
             raise IdempotencyMismatch("This Idempotency-Key was used for another request.", key=ask.key)
         job = get_job(uow, ask.group, earlier[1])
-        return job_out(job, line_for(uow, ask.group, [job]))
+        return job_out(job, self._lines.of(uow, ask.group, [job]))
 
     def _resolve(self, uow: UnitOfWork, ask: _Ask) -> LaunchSpec:
         """What the ask comes to today; raises if it is not granted or can never run."""

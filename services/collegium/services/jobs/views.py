@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from collegium.db import UnitOfWork
 from collegium.db.jobs import spec_to_json
 from collegium.domain.jobs import Event, Job, JobReason, JobState
@@ -9,6 +12,8 @@ from collegium.domain.quota import Waiting, plan_admissions
 from collegium.quota.ledger import usage
 from collegium.services.jobs.models import EventOut, JobDetail, JobOut
 
+#: Seconds for which a computed queue is believed if no event says otherwise.
+MAX_AGE = 5.0
 #: A job's place in line, from 1, and what it waits for.
 Line = dict[str, tuple[int, str]]
 
@@ -23,9 +28,25 @@ def line(uow: UnitOfWork, group: str) -> Line:
     return {p.id: (i, "" if p.admit else p.decision.message()) for i, p in enumerate(ordered, 1)}
 
 
-def line_for(uow: UnitOfWork, group: str, jobs: list[Job]) -> Line:
-    """The queue if any of these jobs stands in it; otherwise nothing is computed."""
-    return line(uow, group) if any(j.state is JobState.PENDING for j in jobs) else {}
+class Lines:
+    """Queues that were computed already, as long as nothing moved: many who look at a long queue cost as much as one.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Any, float, Line]] = {}
+
+    def of(self, uow: UnitOfWork, group: str, jobs: list[Job]) -> Line:
+        """The group's queue if any of these jobs stands in it; otherwise nothing is computed."""
+        if not any(j.state is JobState.PENDING for j in jobs):
+            return {}
+        mark = (uow.events.last(group), [(r.id, r.state) for r in uow.reservations.live(group)])
+        known = self._known.get(group)
+        # Limits can change without an event, so no answer lives long.
+        if known is None or known[0] != mark or time.monotonic() - known[1] > MAX_AGE:
+            known = self._known[group] = (mark, time.monotonic(), line(uow, group))
+        return known[2]
 
 
 def job_out(job: Job, line: Line) -> JobOut:

@@ -36,13 +36,15 @@ class HomeHandler(BaseHandler):
         super().set_default_headers()
         self.set_header("Content-Security-Policy", _CSP)
 
-    async def prepare(self) -> None:
+    async def decide(self) -> None:
         """Log in if need be."""
         try:
-            await super().prepare()
+            await super().decide()
         except NotAuthenticated:
             if "Authorization" in self.request.headers or self.request.method != "GET":
                 raise
+            # Tornado closes after an answer this early; said, so that a proxy does not use the connection again.
+            self.set_header("Connection", "close")
             self.redirect(self.get_login_url())
 
     async def get(self) -> None:
