@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unit.services.crash import die_everywhere
-from unit.services.harness import template
+from integration.services.crash import die_everywhere
+from integration.services.harness import template
 
 pytestmark = pytest.mark.slow
 

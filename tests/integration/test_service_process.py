@@ -15,7 +15,7 @@ import httpx
 import pytest
 from tornado.netutil import bind_sockets
 
-from unit.services.harness import API, BODY, PREFIX, FakeHub, running_hub, template
+from integration.services.harness import API, BODY, PREFIX, FakeHub, running_hub, template
 
 pytestmark = pytest.mark.slow
 JOBS = f"{API}/groups/physics/jobs"

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from collegium.services.app import ROUTES
 from collegium.services.openapi import describe_api
-from unit.services.harness import Service, copy_of, running_hub, running_service, template
+from integration.services.harness import Service, copy_of, running_hub, running_service, template
 
 pytestmark = pytest.mark.slow
 schema = schemathesis.openapi.from_dict(json.loads(describe_api(ROUTES)))

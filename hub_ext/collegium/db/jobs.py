@@ -178,8 +178,12 @@ class Events:
     def append(
         self, group: str, kind: str, object_id: str, at: datetime, state: str, reason: str, message: str
     ) -> None:
-        """Add an event. The group's row is locked first, so that numbers appear in order within a group."""
-        self._c.execute(sa.select(t.groups.c.name).where(t.groups.c.name == group).with_for_update())
+        """Add an event. The group's row is locked first, so that numbers appear in order within a group.
+
+        SQLite has locked the whole database already.
+        """
+        if self._c.dialect.name != "sqlite":
+            self._c.execute(sa.select(t.groups.c.name).where(t.groups.c.name == group).with_for_update())
         self._c.execute(
             sa.insert(t.events).values(
                 group_name=group, kind=kind, object_id=object_id, at=at, state=state, reason=reason, message=message

@@ -103,7 +103,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub has no type i
                 writer.close()
                 if self.process_id is not None:
                     return
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.03)
 
     async def poll(self) -> int | None:
         """None while the process runs, else its exit status (0 if it was not our child)."""

@@ -21,6 +21,8 @@ from collegium.services.metrics import Metrics
 
 #: Seconds after which a queue is looked at even if nothing that we can see has changed (limits, grants, memberships).
 ANYWAY = 10.0
+#: A queue longer than this that only grew is looked at once in so many seconds.
+LONG, INTERVAL = 100, 1.0
 #: How many at the head of the line are told in their row what they wait for; lists compute it for all when asked.
 EXPLAINED = 20
 
@@ -40,6 +42,8 @@ class Admission:
         for group, mark in marks.items():
             when, before = self._seen.get(group, (0.0, None))
             if before == mark and moment - when < ANYWAY:
+                continue
+            if before and _only_longer(before, mark) and moment - when < INTERVAL:
                 continue
             admitted += await self._lease.write(partial(self._admit, group=group))
             # The mark from before our own changes: if anything happened since, the next round looks again.
@@ -97,6 +101,11 @@ class Admission:
                 text = f"It may no longer run: {refusal.message}"
                 uow.jobs.move(job, JobState.FAILED, JobReason.NO_LONGER_GRANTED, text, self._clock())
         return kept
+
+
+def _only_longer(before: Any, mark: Any) -> bool:
+    """A long queue grew and no place was freed: those who came last can wait for their answer."""
+    return bool(mark[0] > LONG and before[2] == mark[2])
 
 
 def _claim(job: Job) -> Claim:

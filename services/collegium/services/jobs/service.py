@@ -127,9 +127,11 @@ class JobService:
         return job_out(job, {})
 
     async def _create(self, ask: _Ask) -> tuple[JobOut, bool]:
-        known = await self._database.reading(lambda uow: self._replay(uow, ask) or self._resolve(uow, ask))
-        if isinstance(known, JobOut):
-            return known, False
+        if ask.spec.working_directory is not None:
+            # Before anything is copied; the transaction below asks all of it again.
+            known = await self._database.reading(lambda uow: self._replay(uow, ask) or self._resolve(uow, ask))
+            if isinstance(known, JobOut):
+                return known, False
         job_id = new_id("job")
         # Files first, then the row: a row without files would be a broken job, files without a row are swept later.
         snapshot = await self._take_files(job_id, ask)

@@ -17,7 +17,7 @@ from collegium.services.app import ROUTES, Route, build_app, check_routes
 from collegium.services.endpoint import Endpoint
 from collegium.services.handlers import BaseHandler
 from collegium.services.openapi import describe_api
-from unit.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service, scopes_of
+from integration.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service, scopes_of
 
 DOCUMENT = json.loads(describe_api(ROUTES))
 OPERATIONS = [

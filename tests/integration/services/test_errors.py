@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 from collegium.domain.errors import DomainError, InvalidInput, Unavailable
 from collegium.services.errors import STATUS, describe
 from collegium.services.openapi import _WORDS
-from unit.services.harness import Service
+from integration.services.harness import Service
 
 #: Refusals of programs that are not this one.
 ELSEWHERE = {"collegium.catalog", "collegium.cli"}

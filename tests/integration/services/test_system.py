@@ -12,7 +12,7 @@ import pytest
 from collegium.services.app import ROUTES
 from collegium.services.jsonlog import JsonFormatter
 from collegium.services.openapi import describe_api
-from unit.services.harness import PREFIX, FakeHub, Service
+from integration.services.harness import PREFIX, FakeHub, Service
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collegium.db import Database
-from unit.services.harness import Clock, FakeHub, Service, copy_of, running_hub, running_service, template
+from integration.services.harness import Clock, FakeHub, Service, copy_of, running_hub, running_service, template
 
 
 @pytest.fixture(scope="session")

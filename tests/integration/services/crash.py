@@ -17,7 +17,7 @@ from collegium.domain.jobs import JobFilter, JobReason, JobSpec, JobState, Worki
 from collegium.services.controller.loop import Controller
 from collegium.services.jobs.service import JobService
 from collegium.services.metrics import Metrics
-from unit.services.harness import Clock, copy_of
+from integration.services.harness import Clock, copy_of
 
 
 class Killed(BaseException):

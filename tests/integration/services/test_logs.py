@@ -11,7 +11,7 @@ import pytest
 
 from collegium.services import sse
 from collegium.services.jobs import follow
-from unit.services.harness import Service
+from integration.services.harness import Service
 
 JOBS = "/groups/physics/jobs"
 

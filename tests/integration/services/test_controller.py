@@ -22,8 +22,8 @@ from collegium.services.controller.lease import LeaseLost
 from collegium.services.controller.loop import Controller
 from collegium.services.controller.servers import HubServers
 from collegium.services.metrics import Metrics
-from unit.services.crash import Fuse, check_end, die_everywhere, scenario
-from unit.services.harness import BODY, Clock, FakeHub, Service
+from integration.services.crash import Fuse, check_end, die_everywhere, scenario
+from integration.services.harness import BODY, Clock, FakeHub, Service
 
 JOBS = "/groups/physics/jobs"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from unit.services.harness import API, BODY, Service
+from integration.services.harness import API, BODY, Service
 
 JOBS = "/groups/physics/jobs"
 HEAD = f"POST {API}{JOBS} HTTP/1.1\r\nHost: x\r\nAuthorization: token mia\r\nContent-Type: application/json\r\n"

@@ -11,7 +11,7 @@ from collegium.domain.catalog import Grant, GrantKind
 from collegium.domain.groups import ManagedBy, Membership, Role
 from collegium.domain.quota import Limits
 from collegium.services.jobs import service as jobs_service
-from unit.services.harness import BODY, Service
+from integration.services.harness import BODY, Service
 
 JOBS = "/groups/physics/jobs"
 
