@@ -6,10 +6,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from support.browser import OUTPUT, shot
 from support.installation import Installation as Hub
+
+
+# Servers are slow on a busy machine; what is expected is waited for.
+expect.set_options(timeout=90_000)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,7 @@ def test_from_login_to_the_plot(page: Page, hub: Hub) -> None:
     shot(page, "06-succeeded")
 
     # The plot opens in Lab.
+    page.get_by_test_id("collegium-tab-artifacts").click()
     page.locator('[data-testid="collegium-artifact-open"][data-path="digits.png"]').first.click()
     image = page.locator(".jp-ImageViewer img")
     image.wait_for()

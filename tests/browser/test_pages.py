@@ -25,8 +25,8 @@ def test_nobody_without_a_group_is_left_alone(page: Page, hub: Hub) -> None:
 def test_a_viewer_is_told_why_nothing_starts(page: Page, hub: Hub) -> None:
     log_in(page, hub, "vic")
     page.goto(f"{hub.url}/hub/spawn/vic/physics")
-    expect(page.locator("body")).to_contain_text("viewer")
-    expect(page.locator("#spawn_form button[type=submit]")).to_have_count(0)
+    expect(page.locator("body")).to_contain_text("As viewer you can look but not start servers here")
+    expect(page.locator("#spawn_form button[type=submit]")).to_be_disabled()
     shot(page, "11-viewer")
 
 
@@ -62,9 +62,10 @@ def test_the_panel_says_when_the_service_is_down_and_comes_back(page: Page, hub:
 def test_the_dark_theme_and_the_keyboard(page: Page, hub: Hub) -> None:
     log_in(page, hub, "mia")
     start_server(page, hub, "mia", "biology", "small")
-    page.evaluate(
-        "window.jupyterapp && window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-    )
+    page.locator(".lm-MenuBar-item", has_text="Settings").click()
+    page.locator(".lm-Menu-item[data-type=submenu]", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text="JupyterLab Dark").first.click()
+    page.locator("body[data-jp-theme-light=false]").wait_for()
     page.locator('.jp-SideBar [data-id="collegium-panel"]').click()
     expect(page.get_by_test_id("collegium-usage-group")).to_be_visible()
     page.get_by_test_id("collegium-new-job").focus()

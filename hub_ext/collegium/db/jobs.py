@@ -113,6 +113,7 @@ class Jobs:
         *,
         attempt: int | None = None,
         started_at: datetime | None = None,
+        finished_at: datetime | None = None,
         exit_code: int | None = None,
     ) -> Job:
         """Change the state if nobody else did since ``job`` was read; raises Conflict otherwise.
@@ -128,7 +129,7 @@ class Jobs:
             message=message,
             attempt=job.attempt if attempt is None else attempt,
             started_at=None if state is JobState.PENDING else (started_at or job.started_at),
-            finished_at=at if state.final else None,
+            finished_at=(finished_at or at) if state.final else None,
             exit_code=exit_code,
         )
         result = self._c.execute(

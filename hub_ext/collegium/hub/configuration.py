@@ -127,8 +127,6 @@ def _spawner(c: Config, demo: bool) -> None:
     _offer(c.Spawner, "start_timeout", 180)
     if demo:
         _offer(c.GroupLocalSpawner, "skeleton", str(DEMO_HOME))
-        # Nothing pops up over the first notebook, and nothing is fetched from elsewhere.
-        _offer(c.Spawner, "args", ["--LabApp.news_url=None"])
 
 
 def _service(c: Config, settings: Settings, port: int, demo: bool) -> None:

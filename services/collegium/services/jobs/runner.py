@@ -137,20 +137,24 @@ class JobRounds:
         if run.phase is RunPhase.FAILED and run.reason in (None, JobReason.EXIT_CODE):
             tail = await self._backend.logs.read(job.run_key, -_TAIL, _TAIL)
             traceback = failure_line(tail.data.decode("utf-8", "replace"))
-        await self._end(job, outcome(job, run, self._clock(), traceback))
+        await self._end(job, outcome(job, run, self._clock(), traceback), run.finished_at)
         await self._backend.jobs.forget(job.run_key)
 
-    async def _end(self, job: Job, to: Outcome) -> None:
-        """The change of state and the place in the ledger, together or not at all."""
+    async def _end(self, job: Job, to: Outcome, finished_at: datetime | None = None) -> None:
+        """The change of state and the place in the ledger, together or not at all.
+
+        ``finished_at`` is when the run itself ended, which may be long before anybody could see it.
+        """
 
         def change(uow: UnitOfWork) -> None:
             # Asked again in here: a cancel may have come since the job was read.
             current = uow.jobs.get(job.group, job.id) or job
-            if to.state is JobState.PENDING and current.cancel_requested_by is not None:
-                text = f"Cancelled by {current.cancel_requested_by}."
-                uow.jobs.move(job, JobState.CANCELLED, JobReason.CANCELLED, text, self._clock(), exit_code=to.exit_code)
-            else:
-                uow.jobs.move(job, to.state, to.reason, to.message, self._clock(), exit_code=to.exit_code)
+            state, reason, message = to.state, to.reason, to.message
+            if state is JobState.PENDING and current.cancel_requested_by is not None:
+                state, reason = JobState.CANCELLED, JobReason.CANCELLED
+                message = f"Cancelled by {current.cancel_requested_by}."
+            moment = self._clock()
+            uow.jobs.move(job, state, reason, message, moment, finished_at=finished_at, exit_code=to.exit_code)
             Ledger().release(uow, WorkloadKind.JOB, job.id)
 
         await self._lease.write(change)
