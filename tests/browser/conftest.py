@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.browser import OUTPUT, shot
 from support.installation import Installation as Hub
 
-
 # Servers are slow on a busy machine; what is expected is waited for.
 expect.set_options(timeout=90_000)
 
