@@ -15,7 +15,7 @@ from support.installation import Installation as Hub
 expect.set_options(timeout=90_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     running = Hub(tmp_path_factory.mktemp("browser-hub"))
     try:
@@ -26,8 +26,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         shutil.copy(running.log, OUTPUT / "hub.log")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium for this package only: Playwright keeps a loop running, in which asynchronous tests cannot start."""
     with sync_playwright() as playwright:
         found = [p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p]
         launched = playwright.chromium.launch(
