@@ -131,6 +131,29 @@ async def test_writing_resumes_when_there_is_room(tmp_path: Path, monkeypatch: A
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == {f"{4:020d}": b"kept"}
 
 
+def test_a_chatty_run_resumes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that comes faster than the pause between tries must not put the next try off for ever."""
+    clock, full = [0.0], [True]
+    write = os.write
+
+    def full_disk(fd: int, data: Any) -> int:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data)
+
+    monkeypatch.setattr(logwriter.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(logwriter.os, "write", full_disk)
+    writer = LogWriter(str(tmp_path))
+    for number in range(40):
+        full[0] = number < 20
+        clock[0] += logwriter.PAUSE / 2
+        writer.write(b"%2d\n" % number)
+    writer.close()
+    kept = b"".join(p.read_bytes() for p in sorted(tmp_path.iterdir()))
+    assert kept.endswith(b"38\n39\n")
+    assert kept.startswith((b"20\n", b"21\n", b"22\n"))
+
+
 async def test_reading_while_writing(place: Any) -> None:
     backend = place.open(log_head=8192, log_tail=16384, log_segment=1024)
     await backend.jobs.start(place.request("sh", "-c", "seq -f %09.0f 0 60000"))

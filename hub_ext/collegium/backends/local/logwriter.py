@@ -38,6 +38,10 @@ class LogWriter:
     def write(self, data: bytes) -> None:
         """Append ``data``; what finds no room is counted in ``offset`` and lost."""
         view = memoryview(data)
+        if self._fd < 0 and time.monotonic() < self._quiet_until:
+            # Not a failure of its own: it must not put the next try off again, or a chatty run would never resume.
+            self.offset += len(view)
+            return
         while view:
             try:
                 if self._fd < 0:
@@ -68,8 +72,6 @@ class LogWriter:
         return f"{self._directory}/{start:020d}"
 
     def _open(self) -> None:
-        if time.monotonic() < self._quiet_until:
-            raise OSError("waiting for room")
         self._trim()
         self._fd = os.open(self._path(self.offset), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._start, self._length = self.offset, 0
