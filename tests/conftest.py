@@ -10,14 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from collegium.catalog.loader import load_catalog
-from collegium.catalog.service import apply_catalog
 from collegium.db import Database
 from collegium.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-DEMO_CATALOG = Path(__file__).parents[1] / "hub_ext/collegium/hub/demo/catalog.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +55,3 @@ def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     opened = Database.open(Settings.at(tmp_path / "state"))
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def demo_database(sqlite_database: Database) -> Database:
-    """SQLite with the demo catalog."""
-    apply_catalog(sqlite_database, load_catalog(DEMO_CATALOG))
-    return sqlite_database

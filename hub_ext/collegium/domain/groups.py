@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
 
 from collegium.domain.quota import Limits
 
@@ -71,7 +70,3 @@ class Actor:
     def role_in(self, group: str) -> Role | None:
         """The actor's role in a group, None for strangers."""
         return self.roles.get(group)
-
-    def with_scopes(self, scopes: frozenset[str]) -> Self:
-        """The same person with another token."""
-        return type(self)(self.user, self.roles, self.platform_admin, scopes)

@@ -10,7 +10,6 @@ from typing import Any
 
 from collegium.domain.errors import InvalidInput, QuotaExceeded
 from collegium.domain.resources import (
-    COUNT_PREFIX,
     Resources,
     check_resource_name,
     describe_amount,
@@ -337,8 +336,3 @@ class _Line:
 def _as_live(group: str, job: Waiting) -> Reservation:
     moment = datetime.min
     return Reservation(job.id, group, job.user, WorkloadKind.JOB, job.id, job.resources, ReservationState.HELD, moment)
-
-
-def is_count(resource: str) -> bool:
-    """True for ``count/jobs`` and the like."""
-    return resource.startswith(COUNT_PREFIX)

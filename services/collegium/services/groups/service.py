@@ -30,6 +30,7 @@ from collegium.services.groups.models import (
     UserOut,
 )
 from collegium.services.jobs.models import EventOut
+from collegium.services.jobs.views import event_out
 
 
 class GroupService:
@@ -123,18 +124,7 @@ class GroupService:
     async def events(self, group: str, after: int) -> list[EventOut]:
         """The next events above a number, in order; at most 500."""
         found = await self._database.reading(lambda uow: uow.events.after(group, after))
-        return [
-            EventOut(
-                sequence=e.sequence,
-                kind=e.kind,
-                id=e.object_id,
-                at=e.at,
-                state=e.state,
-                reason=e.reason,
-                message=e.message,
-            )
-            for e in found
-        ]
+        return [event_out(e) for e in found]
 
     def _nowhere(self, uow: UnitOfWork) -> str:
         names = [u.name for u in uow.users.all() if u.platform_admin]
