@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from support.browser import OUTPUT, shot
+from support.browser import OUTPUT, chromium, shot
 from support.installation import Installation as Hub
 
 # Servers are slow on a busy machine; what is expected is waited for.
@@ -29,14 +29,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium for this package only: Playwright keeps a loop running, in which asynchronous tests cannot start."""
-    with sync_playwright() as playwright:
-        found = [p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p]
-        launched = playwright.chromium.launch(
-            executable_path=found[0] if found else None,
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
-        )
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture

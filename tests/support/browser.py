@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.installation import ROOT
-from support.installation import Installation as Hub
+
+if TYPE_CHECKING:
+    from support.main_job import Hub
 
 OUTPUT = ROOT / "test-output" / "browser"
 
 
-def shot(page: Page, name: str) -> Path:
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Headless Chromium: the system's if there is one, else Playwright's own."""
+    with sync_playwright() as playwright:
+        found = [p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p]
+        launched = playwright.chromium.launch(
+            executable_path=found[0] if found else None,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield launched
+        launched.close()
+
+
+def shot(page: Page, name: str, folder: Path = OUTPUT) -> Path:
     """Save what the visitor sees under the test's output."""
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    path = OUTPUT / f"{name}.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
     page.screenshot(path=path)
     return path
 
