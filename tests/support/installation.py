@@ -164,6 +164,10 @@ install(c, state_dir={str(self.state)!r}, service_port={self.service_port}{catal
         except ValueError:
             return status, raw.decode(errors="replace")
 
+    def password(self, user: str) -> str:
+        """The first password, as the hub printed it."""
+        return self.passwords[user]
+
     def token(self, user: str, **model: Any) -> str:
         """A token of a user, as the token page makes it."""
         self.request("POST", f"{self.url}/hub/api/users/{user}", _ADMIN)

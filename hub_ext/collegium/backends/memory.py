@@ -66,8 +66,15 @@ class MemoryBackend:
         self.since: dict[str, datetime] = {}
         self.groups: dict[str, Limits] = {}
         self.storage_full = False
+        #: While True, runs go on, but nobody can see or change them or the groups' spaces: those verbs are Unavailable.
+        self.outage = False
+        #: Groups whose space cannot be made.
+        self.broken_spaces: set[str] = set()
+        #: Every call that changed a group's space: ``ensure`` or ``remove``, and the group.
+        self.space_calls: list[tuple[str, str]] = []
         self._max_files, self._max_bytes, self._log_cap = max_files, max_bytes, log_cap
         self._scripts: dict[str, Script] = {}
+        self._held: dict[str, str] = {}
         self._start_faults: list[Exception] = []
         self._observe_faults: list[Exception] = []
 
@@ -81,6 +88,18 @@ class MemoryBackend:
     def script(self, key: str, script: Script) -> None:
         """Say what the run with this key will do once started."""
         self._scripts[key] = script
+
+    def hold(self, key: str, message: str) -> None:
+        """The run, started or not, gets no further than STARTING and says why."""
+        self._held[key] = message
+        if key in self.runs:
+            self.runs[key].status = replace(self.runs[key].status, message=message)
+
+    def let_go(self, key: str) -> None:
+        """A held run begins."""
+        del self._held[key]
+        run = self.runs[key]
+        run.status = replace(run.status, phase=RunPhase.RUNNING, started_at=datetime.now(UTC), message="")
 
     def fail_next_start(self, error: Exception | None = None) -> None:
         """The next start raises this (Unavailable if not given) and has no effect. Calls add up."""
@@ -120,6 +139,7 @@ class MemoryBackend:
 
     async def start(self, request: RunRequest) -> None:
         """See JobRunner."""
+        self._check_outage()
         if self._start_faults:
             raise self._start_faults.pop(0)
         if request.key.rpartition(".")[0] != request.job_id:
@@ -142,6 +162,9 @@ class MemoryBackend:
         run = MemoryRun(RunStatus(request.key, RunPhase.RUNNING, now), request, argv, environment, listed=True)
         self.runs[request.key] = run
         run.executions += 1
+        if request.key in self._held:
+            run.status = RunStatus(request.key, RunPhase.STARTING, message=self._held[request.key])
+            return
         script = self._scripts.get(request.key, Script(exit_code=None))
         self.write_log(request.key, script.log)
         for path, data in script.artifacts.items():
@@ -151,6 +174,7 @@ class MemoryBackend:
 
     async def stop(self, key: str, grace_seconds: float = 10.0) -> None:
         """See JobRunner."""
+        self._check_outage()
         run = self.runs.get(key)
         if run is None:
             status = RunStatus(
@@ -163,12 +187,14 @@ class MemoryBackend:
 
     async def observe(self) -> Mapping[str, RunStatus]:
         """See JobRunner."""
+        self._check_outage()
         if self._observe_faults:
             raise self._observe_faults.pop(0)
         return {key: run.status for key, run in self.runs.items() if run.listed}
 
     async def forget(self, key: str) -> None:
         """See JobRunner."""
+        self._check_outage()
         run = self.runs.get(key)
         if run is not None and run.listed and run.status.phase.final:
             run.listed, run.forgotten = False, True
@@ -251,11 +277,21 @@ class MemoryBackend:
 
     async def ensure(self, group: str, limits: Limits) -> None:
         """See GroupSpace."""
+        self._check_outage()
+        if group in self.broken_spaces:
+            raise Unavailable(f"the space of {group} cannot be made")
+        self.space_calls.append(("ensure", group))
         self.groups[check_group_name(group)] = limits
 
     async def remove(self, group: str) -> None:
         """See GroupSpace."""
+        self._check_outage()
+        self.space_calls.append(("remove", group))
         self.groups.pop(check_group_name(group), None)
+
+    def _check_outage(self) -> None:
+        if self.outage:
+            raise Unavailable("the backend does not answer")
 
     def _end(self, key: str, phase: RunPhase, code: int | None, reason: JobReason | None, message: str) -> None:
         run = self.runs[key]

@@ -7,12 +7,12 @@ retries, queues and quota live above the ports, once. ``tests/contract`` runs th
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from collegium.domain.catalog import Image
+from collegium.domain.catalog import Image, Placement
 from collegium.domain.jobs import JobReason, WorkingDirectory
 from collegium.domain.quota import Limits
 from collegium.domain.resources import Resources
@@ -46,6 +46,8 @@ class RunRequest:
 
     ``argv`` is an argument vector (no shell is added). The placeholders PYTHON, ARTIFACTS and WORK are replaced in
     argv and environment values only where the request itself holds them; user text is escaped by ``literal``.
+    ``resources`` are enforced; ``requests`` are what is set aside for it where that can be less. ``timeout_seconds``
+    (0: none) is kept by the controller; a backend may fence it once more, a little later.
     """
 
     key: str
@@ -56,11 +58,17 @@ class RunRequest:
     image: Image
     resources: Resources
     environment: Mapping[str, str] = field(default_factory=dict)
+    requests: Resources = field(default_factory=Resources)
+    placement: Placement = field(default_factory=Placement)
+    timeout_seconds: int = 0
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What is known of one run. ``reason`` is set on final phases other than SUCCEEDED."""
+    """What is known of one run. ``reason`` is set on final phases other than SUCCEEDED.
+
+    ``message`` is for people: while STARTING what it waits for (an image, a node), at the end what went wrong.
+    """
 
     key: str
     phase: RunPhase
@@ -181,7 +189,10 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True)
 class Backend:
-    """One place to run things, complete. ``notice`` says what it does and does not enforce."""
+    """One place to run things, complete. ``notice`` says what it does and does not enforce.
+
+    ``close`` lets go of connections and tasks, where a backend has any; it runs on the loop that used them.
+    """
 
     name: str
     jobs: JobRunner
@@ -189,6 +200,7 @@ class Backend:
     volumes: VolumeProvider
     space: GroupSpace
     notice: str = ""
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 def literal(text: str) -> str:

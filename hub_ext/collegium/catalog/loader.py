@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from collegium.catalog.schema import CatalogFile, DatasetGrant
+from collegium.catalog.schema import CatalogFile, DatasetGrant, InstanceTypeEntry
 from collegium.domain.errors import DomainError, shorten
+from collegium.domain.resources import MEMORY, Resources, describe_amount, parse_quantity
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 20
@@ -165,6 +166,8 @@ def _inconsistencies(catalog: CatalogFile) -> Iterator[tuple[Location, str]]:
         for i, entry in enumerate(entries):
             if counts[entry.name] > 1:
                 yield (section, i, "name"), f"{entry.name} is declared {counts[entry.name]} times"
+    for i, size in enumerate(catalog.instance_types):
+        yield from ((("instance_types", i, *where), message) for where, message in _size_problems(size))
     for i, image in enumerate(catalog.images):
         if not image.reference and not image.environment:
             yield ("images", i), f"image {image.name} needs a reference (container) or an environment (local)"
@@ -184,6 +187,18 @@ def _inconsistencies(catalog: CatalogFile) -> Iterator[tuple[Location, str]]:
         for user in group.members:
             if users and user not in users:
                 yield ("groups", i, "members", user), f"there is no user {user} in this file"
+
+
+def _size_problems(size: InstanceTypeEntry) -> Iterator[tuple[Location, str]]:
+    limits, requests = Resources.parse(size.limits), Resources.parse(size.requests)
+    for name, amount in requests.items():
+        if name in limits and amount > limits[name]:
+            most = describe_amount(limits[name], name)
+            yield ("requests", name), f"asks for {describe_amount(amount, name)}, above its limit of {most}"
+    shared = parse_quantity(size.shared_memory or 0, MEMORY)
+    if MEMORY in limits and shared > limits[MEMORY]:
+        # What is written there counts as the container's memory.
+        yield ("shared_memory",), f"is above the memory limit of {describe_amount(limits[MEMORY], MEMORY)}"
 
 
 def _mark(source: Any) -> tuple[int, int]:

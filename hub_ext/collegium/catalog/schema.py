@@ -5,33 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from collegium.catalog.checked import Strict, checked
+from collegium.catalog.placement import Affinity, DnsName, LabelMap, Toleration
 from collegium.domain.catalog import AccessMode, SourceKind
 from collegium.domain.errors import DomainError
 from collegium.domain.groups import Role
 from collegium.domain.names import check_env_name, check_group_name, check_label, check_object_name, check_user_name
 from collegium.domain.quota import Limits
-from collegium.domain.resources import Resources
+from collegium.domain.resources import MEMORY, Resources, parse_quantity
 
-
-def _checked(check: Callable[[Any], Any]) -> AfterValidator:
-    """Turn a domain check into a pydantic one, without repeating the field that pydantic names itself."""
-
-    def validate(value: Any) -> Any:
-        try:
-            return check(value)
-        except DomainError as error:
-            raise ValueError(error.message.partition(": ")[2] or error.message) from None
-
-    return AfterValidator(validate)
-
-
-ObjectName = Annotated[str, _checked(check_object_name)]
-GroupName = Annotated[str, _checked(check_group_name)]
-UserName = Annotated[str, _checked(check_user_name)]
-Label = Annotated[str, _checked(check_label)]
-EnvName = Annotated[str, _checked(check_env_name)]
+ObjectName = Annotated[str, checked(check_object_name)]
+GroupName = Annotated[str, checked(check_group_name)]
+UserName = Annotated[str, checked(check_user_name)]
+Label = Annotated[str, checked(check_label)]
+EnvName = Annotated[str, checked(check_env_name)]
 Text = Annotated[str, Field(max_length=2000)]
 #: Quantities as Kubernetes writes them: ``500m``, ``2``, ``4Gi``.
 Quantity = str | int
@@ -49,15 +38,18 @@ def _parse_each(parse: Callable[[dict[str, Quantity]], Any]) -> AfterValidator:
     return AfterValidator(validate)
 
 
+def _parse_bytes(value: Quantity) -> Quantity:
+    parse_quantity(value, MEMORY)
+    return value
+
+
 ResourceMap = Annotated[dict[str, Quantity], _parse_each(Resources.parse)]
+#: An amount of memory.
+Bytes = Annotated[Quantity, checked(_parse_bytes)]
 LimitMap = Annotated[dict[str, Quantity], _parse_each(Limits.parse)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class UserEntry(_Strict):
+class UserEntry(Strict):
     """A person who logs in with a password kept here. Without a ``password_hash`` one is made at the first start."""
 
     name: UserName
@@ -66,20 +58,31 @@ class UserEntry(_Strict):
     password_hash: Annotated[str, Field(pattern=r"^\$argon2id\$[\x21-\x7e]{20,240}$")] | None = None
 
 
-class InstanceTypeEntry(_Strict):
-    """A size. ``limits`` are enforced and counted; ``everyone`` grants it to all groups."""
+class InstanceTypeEntry(Strict):
+    """A size. ``limits`` are enforced and counted; ``everyone`` grants it to all groups.
+
+    ``requests`` are what a cluster sets aside for it, the limits where they are left out. ``node_selector``,
+    ``tolerations``, ``affinity``, ``priority_class`` and ``shared_memory`` (the size of /dev/shm) are for Kubernetes.
+    """
 
     name: ObjectName
     display_name: Label | None = None
     description: Text = ""
     limits: ResourceMap
     requests: ResourceMap = Field(default_factory=dict)
-    node_selector: dict[str, str] = Field(default_factory=dict)
+    node_selector: LabelMap = Field(default_factory=dict)
+    tolerations: Annotated[list[Toleration], Field(max_length=100)] = Field(default_factory=list)
+    affinity: Affinity | None = None
+    priority_class: DnsName | None = None
+    shared_memory: Bytes | None = None
     everyone: bool = False
 
 
-class ImageEntry(_Strict):
-    """Software. ``reference`` is a container image; ``environment`` a Python prefix here, ``hub`` for the hub's own."""
+class ImageEntry(Strict):
+    """Software. ``reference`` is a container image; ``environment`` a Python prefix here, ``hub`` for the hub's own.
+
+    ``pull_secret`` names the secret with which ``reference`` is pulled, if its registry asks for one.
+    """
 
     name: ObjectName
     display_name: Label | None = None
@@ -87,10 +90,11 @@ class ImageEntry(_Strict):
     reference: Annotated[str, Field(max_length=500)] = ""
     environment: Annotated[str, Field(max_length=1000)] = ""
     variables: dict[EnvName, str] = Field(default_factory=dict)
+    pull_secret: DnsName | None = None
     everyone: bool = False
 
 
-class DatasetEntry(_Strict):
+class DatasetEntry(Strict):
     """Data. ``source`` depends on ``kind``."""
 
     name: ObjectName
@@ -101,14 +105,14 @@ class DatasetEntry(_Strict):
     everyone: bool = False
 
 
-class MemberEntry(_Strict):
+class MemberEntry(Strict):
     """A member's role, and limits of their own where they differ from the group's ``member_limits``."""
 
     role: Role
     limits: LimitMap | None = None
 
 
-class DatasetGrant(_Strict):
+class DatasetGrant(Strict):
     """A dataset granted with write access."""
 
     name: ObjectName
@@ -125,7 +129,7 @@ Member = Annotated[MemberEntry, BeforeValidator(_short_form("role"), json_schema
 Granted = Annotated[DatasetGrant, BeforeValidator(_short_form("name"), json_schema_input_type=str | DatasetGrant)]
 
 
-class GroupEntry(_Strict):
+class GroupEntry(Strict):
     """A group: the unit of quota and of sharing. A limit left out is no limit, 0 is none."""
 
     name: GroupName
@@ -140,7 +144,7 @@ class GroupEntry(_Strict):
     datasets: list[Granted] = Field(default_factory=list)
 
 
-class CatalogFile(_Strict):
+class CatalogFile(Strict):
     """The whole file."""
 
     version: Literal[1]

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from collegium.catalog.schema import CatalogFile, MemberEntry
+from collegium.catalog.schema import CatalogFile, InstanceTypeEntry, MemberEntry
 from collegium.db.accounts import User
 from collegium.db.catalog import EVERY_GROUP
 from collegium.db.engine import Database, UnitOfWork
-from collegium.domain.catalog import AccessMode, Dataset, Grant, GrantKind, Image, InstanceType
+from collegium.domain.catalog import AccessMode, Dataset, Grant, GrantKind, Image, InstanceType, Placement
 from collegium.domain.errors import Conflict
 from collegium.domain.groups import Group, ManagedBy, Membership
 from collegium.domain.quota import Limits
-from collegium.domain.resources import Resources
+from collegium.domain.resources import MEMORY, Resources, parse_quantity
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,20 @@ def declared(catalog: CatalogFile) -> Declared:
                 Resources.parse(t.limits),
                 Resources.parse(t.requests),
                 t.description,
-                t.node_selector,
+                _placement(t),
             )
             for t in catalog.instance_types
         ),
         images=tuple(
-            Image(i.name, i.display_name or i.name, i.reference, i.environment, i.description, i.variables)
+            Image(
+                i.name,
+                i.display_name or i.name,
+                i.reference,
+                i.environment,
+                i.description,
+                i.variables,
+                pull_secret=i.pull_secret or "",
+            )
             for i in catalog.images
         ),
         datasets=tuple(
@@ -207,6 +215,16 @@ def _refuse_foreign(uow: UnitOfWork, wanted: Declared) -> None:
             raise Conflict(
                 f"The {what} {sorted(taken)[0]} was made through the API; rename it in the file or delete it there."
             )
+
+
+def _placement(entry: InstanceTypeEntry) -> Placement:
+    return Placement(
+        entry.node_selector,
+        tuple(t.manifest() for t in entry.tolerations),
+        entry.affinity.manifest() if entry.affinity else {},
+        entry.priority_class or "",
+        parse_quantity(entry.shared_memory or 0, MEMORY),
+    )
 
 
 def _membership(group: str, user: str, entry: MemberEntry) -> Membership:

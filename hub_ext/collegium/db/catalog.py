@@ -8,7 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from collegium.db import tables as t
-from collegium.domain.catalog import AccessMode, Dataset, Grant, GrantKind, Image, InstanceType, Offer, SourceKind
+from collegium.domain.catalog import (
+    AccessMode,
+    Dataset,
+    Grant,
+    GrantKind,
+    Image,
+    InstanceType,
+    Offer,
+    Placement,
+    SourceKind,
+)
 from collegium.domain.groups import ManagedBy
 from collegium.domain.resources import Resources
 
@@ -109,7 +119,8 @@ def _spec(item: InstanceType | Image | Dataset) -> dict[str, Any]:
                 "description": item.description,
                 "limits": dict(item.limits),
                 "requests": dict(item.requests),
-                "node_selector": dict(item.node_selector),
+                # Beside the others: the release before wrote its node_selector here, and reads it here.
+                **item.placement.to_json(),
             }
         case Image():
             return {
@@ -118,6 +129,7 @@ def _spec(item: InstanceType | Image | Dataset) -> dict[str, Any]:
                 "reference": item.reference,
                 "environment": item.environment,
                 "variables": dict(item.variables),
+                "pull_secret": item.pull_secret,
             }
         case Dataset():
             return {
@@ -136,7 +148,7 @@ def _instance_type(row: Any) -> InstanceType:
         Resources(s["limits"]),
         Resources(s["requests"]),
         s["description"],
-        s["node_selector"],
+        Placement.from_json(s),
         ManagedBy(row.managed_by),
     )
 
@@ -151,6 +163,7 @@ def _image(row: Any) -> Image:
         s["description"],
         s["variables"],
         ManagedBy(row.managed_by),
+        s.get("pull_secret", ""),
     )
 
 

@@ -19,6 +19,7 @@ from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from collegium.db import announce
 from collegium.db.accounts import Groups, Memberships, Users
 from collegium.db.catalog import Catalog
 from collegium.db.jobs import Events, IdempotencyKeys, Jobs
@@ -46,6 +47,10 @@ class UnitOfWork:
         self.idempotency_keys = IdempotencyKeys(connection)
         self.leases = Leases(connection)
 
+    def announce(self) -> None:
+        """Tell other processes, once this is committed, that there is something to do (see ``Database.listen``)."""
+        announce.announce(self._connection)
+
 
 class Database:
     """A database of Collegium. Thread-safe; ``run`` keeps it off the event loop.
@@ -59,7 +64,15 @@ class Database:
         if self._sqlite:
             options["connect_args"] = {"timeout": 30, "check_same_thread": False}
         else:
-            options["connect_args"] = {"options": "-c lock_timeout=30000 -c statement_timeout=60000"}
+            options["connect_args"] = {
+                "options": "-c lock_timeout=30000 -c statement_timeout=60000",
+                # A server whose machine is gone says nothing at all: notice it in half a minute, not in two hours.
+                "connect_timeout": 10,
+                "keepalives_idle": 15,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 30000,
+            }
         self._engine = sa.create_engine(url, **options)
         if self._sqlite:
             event.listen(self._engine, "connect", _configure_sqlite)
@@ -133,6 +146,10 @@ class Database:
                 return function(uow)
 
         return await asyncio.get_running_loop().run_in_executor(self._writers, call)
+
+    async def listen(self, heard: Callable[[], object]) -> None:
+        """Call ``heard`` when another process announced something, until cancelled. Ends at once on SQLite."""
+        await announce.listen(self._engine.url, heard)
 
     def close(self) -> None:
         """Close all connections."""

@@ -205,6 +205,10 @@ class Events:
         """The group's newest number, 0 if there is none."""
         return self._c.execute(sa.select(sa.func.max(_e.sequence)).where(_e.group_name == group)).scalar_one() or 0
 
+    def groups(self) -> set[str]:
+        """Every group, past or present, in which anything ever happened."""
+        return set(self._c.execute(sa.select(_e.group_name).distinct()).scalars())
+
     def newest(self) -> int:
         """The newest number of all groups, 0 if there is none."""
         return self._c.execute(sa.select(sa.func.max(_e.sequence))).scalar_one() or 0

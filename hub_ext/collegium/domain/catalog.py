@@ -5,9 +5,46 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from collegium.domain.groups import ManagedBy
 from collegium.domain.resources import Resources
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how something runs on a cluster, beside its size; a single machine has nothing to choose.
+
+    ``tolerations`` and ``affinity`` are written as Kubernetes writes them. ``shared_memory`` is the size of
+    ``/dev/shm`` in bytes, 0 for what the container runtime gives.
+    """
+
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    affinity: Mapping[str, Any] = field(default_factory=dict)
+    priority_class: str = ""
+    shared_memory: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in catalog rows and launch manifests."""
+        return {
+            "node_selector": dict(self.node_selector),
+            "tolerations": [dict(t) for t in self.tolerations],
+            "affinity": dict(self.affinity),
+            "priority_class": self.priority_class,
+            "shared_memory": self.shared_memory,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read the keys that ``to_json`` writes and no others; each may be missing, as in rows of earlier releases."""
+        return cls(
+            node_selector=data.get("node_selector") or {},
+            tolerations=tuple(data.get("tolerations") or ()),
+            affinity=data.get("affinity") or {},
+            priority_class=data.get("priority_class") or "",
+            shared_memory=data.get("shared_memory") or 0,
+        )
 
 
 @dataclass(frozen=True)
@@ -19,7 +56,7 @@ class InstanceType:
     limits: Resources
     requests: Resources = field(default_factory=Resources)
     description: str = ""
-    node_selector: Mapping[str, str] = field(default_factory=dict)
+    placement: Placement = field(default_factory=Placement)
     managed_by: ManagedBy = ManagedBy.FILE
 
 
@@ -28,6 +65,7 @@ class Image:
     """Software to run in. ``reference`` is a container image, ``environment`` a Python prefix for the local backend.
 
     ``environment`` is a directory holding ``bin/python``, or ``hub`` for the one that runs the hub itself.
+    ``pull_secret`` names the secret that opens the registry of ``reference``.
     """
 
     name: str
@@ -37,6 +75,7 @@ class Image:
     description: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     managed_by: ManagedBy = ManagedBy.FILE
+    pull_secret: str = ""
 
 
 class AccessMode(enum.StrEnum):

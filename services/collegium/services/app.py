@@ -27,7 +27,14 @@ from collegium.services.jobs.handlers import (
 from collegium.services.jsonlog import log_request
 from collegium.services.openapi import describe_api
 from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
-from collegium.services.system import HealthHandler, InfoHandler, MetricsHandler, OpenApiHandler
+from collegium.services.system import (
+    HealthHandler,
+    InfoHandler,
+    LiveHandler,
+    MetricsHandler,
+    OpenApiHandler,
+    ReadyHandler,
+)
 
 #: More than this is not even read to be refused.
 MAX_READ = 128 << 20
@@ -60,6 +67,8 @@ ROUTES: tuple[Route, ...] = (
     Route("oauth_callback", CallbackHandler),
     Route("style.css", StyleHandler),
     Route("health", HealthHandler),
+    Route("health/live", LiveHandler),
+    Route("health/ready", ReadyHandler),
     Route("metrics", MetricsHandler),
     Route(f"{_API}/openapi.json", OpenApiHandler),
     Route(f"{_API}/info", InfoHandler),

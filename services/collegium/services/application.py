@@ -8,10 +8,10 @@ import hmac
 import logging
 import os
 import ssl
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from jupyterhub.services.auth import HubOAuth
 from jupyterhub.utils import make_ssl_context
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Integer, Unicode, default
 from traitlets.config import Application
@@ -19,6 +19,7 @@ from traitlets.config import Application
 from collegium.backends.ports import Backend
 from collegium.backends.registry import load_backend
 from collegium.db import Database
+from collegium.domain.errors import DomainError
 from collegium.hub.scopes import SERVICE
 from collegium.services import VERSION
 from collegium.services.app import ROUTES, build_app, serve
@@ -26,9 +27,16 @@ from collegium.services.auth import TOKEN_CACHE_SECONDS
 from collegium.services.context import Context, make_context
 from collegium.services.controller.servers import HubServers
 from collegium.services.jsonlog import set_up
+from collegium.services.oauth import BrowserStateOAuth
 from collegium.services.process import bind, die_with, drain, until_stopped
+from collegium.services.startup import open_database
 from collegium.settings import Settings
 
+#: What a process that only controls answers.
+CONTROLLER_ROUTES = ("health", "health/live", "health/ready", "metrics")
+#: Seconds that the backend has to let go of its connections at the end.
+CLOSING = 10.0
+T = TypeVar("T")
 _log = logging.getLogger("collegium.services")
 
 
@@ -65,13 +73,17 @@ class CollegiumService(Application):
     )
     backend = Unicode("local", help="Entry point of group ``collegium.backends``.").tag(config=True)
     backend_options = Dict(
-        help="Options of the backend's factory. For ``local``, ``state_dir`` and ``homes_dir`` come from the settings."
+        help="Options of the backend's factory. For ``local``, ``state_dir`` and ``homes_dir`` come from the settings;"
+        " for ``kubernetes``, ``settings`` from COLLEGIUM_KUBERNETES, and ``identity`` is off in role ``api``."
     ).tag(config=True)
     config_file = Unicode(help="A configuration file, as for JupyterHub.").tag(config=True)
     die_with_parent = Bool(
         help="End when the process that started this one ends. On for a service that the hub manages."
     ).tag(config=True)
     bind_patience = Float(15.0, help="Seconds to wait for an earlier instance to let go of the port.").tag(config=True)
+    database_patience = Float(300.0, help="Seconds to wait at the start for a database that does not answer.").tag(
+        config=True
+    )
     drain_seconds = Float(3.0, help="Seconds that requests under way have to finish at the end.").tag(config=True)
 
     @default("address")
@@ -107,43 +119,69 @@ class CollegiumService(Application):
             die_with(parent)
 
     def start(self) -> None:
-        """Run until told to stop."""
-        asyncio.run(self.run())
+        """Run until told to stop. What the operator can mend is told in one line."""
+        try:
+            asyncio.run(self.run())
+        except DomainError as error:
+            _log.critical("cannot go on: %s", error)
+            raise SystemExit(1) from None
 
     async def run(self) -> None:
         """Serve and control until SIGTERM."""
         settings = Settings.from_environment()
-        database = await asyncio.to_thread(Database.open, settings)
+        stopped = asyncio.create_task(until_stopped())
+        database = await self._unless(stopped, open_database(settings, self.database_patience))
+        if database is None:
+            return
         try:
-            context = self.make_context(database, await asyncio.to_thread(self._load_backend, settings))
-            sockets = await bind(self.port, self.address, self.bind_patience)
-            routes = [r for r in ROUTES if self.role != "controller" or r.path in ("health", "metrics")]
-            server = serve(build_app(context, self._cookie_secret(context), routes))
-            server.add_sockets(sockets)
-            _log.info("%s %s listens on %s:%d%s", self.name, self.role, self.address, self.port, self.prefix)
-            await self._work(context)
-            _log.info("stopping")
-            await drain(server, self.drain_seconds, lambda: context.busy)
+            backend = await asyncio.to_thread(self._load_backend, settings)
+            try:
+                await self._serve(self.make_context(database, backend), stopped)
+            finally:
+                if backend.close is not None:
+                    async with asyncio.timeout(CLOSING):
+                        await backend.close()
         finally:
+            stopped.cancel()
             await asyncio.to_thread(database.close)
 
-    async def _work(self, context: Context) -> None:
+    async def _unless(self, stopped: asyncio.Task[None], work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of ``work``, or None if the process was told to stop first."""
+        task = asyncio.create_task(work)
+        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        return None
+
+    async def _serve(self, context: Context, stopped: asyncio.Task[None]) -> None:
+        sockets = await bind(self.port, self.address, self.bind_patience)
+        routes = [r for r in ROUTES if self.role != "controller" or r.path in CONTROLLER_ROUTES]
+        server = serve(build_app(context, self._cookie_secret(context), routes))
+        server.add_sockets(sockets)
+        _log.info("%s %s listens on %s:%d%s", self.name, self.role, self.address, self.port, self.prefix)
+        await self._work(context, stopped)
+        _log.info("stopping")
+        await drain(server, self.drain_seconds, lambda: context.busy)
+
+    async def _work(self, context: Context, stopped: asyncio.Task[None]) -> None:
         controller = asyncio.create_task(context.controller.run()) if context.controller else None
-        stopped = asyncio.create_task(until_stopped())
-        tasks = [t for t in (controller, stopped) if t]
+        # Submits of other processes: without this they would wait for the next round.
+        ear = asyncio.create_task(context.database.listen(context.wake.set)) if controller else None
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([t for t in (controller, stopped) if t], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 # A controller never ends by itself; if it does, the process must not live on half dead.
                 task.result()
         finally:
+            tasks = [t for t in (controller, ear) if t]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def make_context(self, database: Database, backend: Backend) -> Context:
         """Wire the parts."""
-        auth = HubOAuth(parent=self, cache_max_age=TOKEN_CACHE_SECONDS)
+        auth = BrowserStateOAuth(parent=self, cache_max_age=TOKEN_CACHE_SECONDS)
         tls: ssl.SSLContext | None = None
         if auth.certfile:
             tls = make_ssl_context(auth.keyfile, auth.certfile, cafile=auth.client_ca)
@@ -154,6 +192,12 @@ class CollegiumService(Application):
         options = dict(self.backend_options)
         if self.backend == "local":
             options = {"state_dir": settings.state_dir / "local", "homes_dir": settings.homes_dir, **options}
+        elif self.backend == "kubernetes":
+            # Only where it is wanted: its libraries are an extra.
+            from collegium.backends.kubernetes.settings import KubernetesSettings
+
+            identity = self.role != "api"
+            options = {"settings": KubernetesSettings.from_environment(), "identity": identity, **options}
         return load_backend(self.backend, **options)
 
     def _cookie_secret(self, context: Context) -> bytes:

@@ -70,7 +70,7 @@ def make_context(
         jobs=JobService(database, backend, wake.set, clock),
         logs=LogService(database, backend.logs),
         files=FileService(database, backend.volumes),
-        health=Health(database, backend, clock),
+        health=Health(database, backend, clock, controller),
         controller=controller,
         prefix=prefix,
         wake=wake,

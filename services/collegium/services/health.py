@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from collegium.backends.ports import Backend
 from collegium.db import Database
 from collegium.services.controller.lease import LEASE, TTL
+from collegium.services.controller.loop import Controller
 
 #: Seconds that a part may take to answer before it counts as failing.
 PATIENCE = 5.0
@@ -26,13 +27,50 @@ class HealthOut(BaseModel):
     controller_heartbeat_seconds: float | None
 
 
-class Health:
-    """Looks at the parts."""
+class ReadyOut(BaseModel):
+    """Of this process alone: ``ok`` if it can do its part, else what is wrong; ``controller`` says what it is now."""
 
-    def __init__(self, database: Database, backend: Backend, clock: Callable[[], datetime]) -> None:
-        self._database, self._backend, self._clock = database, backend, clock
+    status: str
+    parts: dict[str, str]
+
+
+class Health:
+    """Looks at the parts. ``controller`` is this process's own, None where another process controls."""
+
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        clock: Callable[[], datetime],
+        controller: Controller | None = None,
+    ) -> None:
+        self._database, self._backend, self._clock, self._controller = database, backend, clock, controller
         self._last: tuple[float, HealthOut] | None = None
+        self._last_ready: tuple[float, ReadyOut] | None = None
         self._lock = asyncio.Lock()
+
+    async def ready(self) -> ReadyOut:
+        """May this process be sent work: its database answers, and its controller, if it has one, goes round.
+
+        Neither the hub nor the backend counts: without them much still works, and no other replica has more of them.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            if self._last_ready is None or loop.time() - self._last_ready[0] > CACHE:
+                self._last_ready = (loop.time(), await self._ask_ready())
+            return self._last_ready[1]
+
+    async def _ask_ready(self) -> ReadyOut:
+        async def database() -> str:
+            await self._database.reading(lambda uow: uow.leases.expires_at(LEASE))
+            return "ok"
+
+        parts = {"database": await _try(database)}
+        well = parts["database"] == "ok"
+        if self._controller is not None:
+            parts["controller"] = self._controller.standing
+            well = well and parts["controller"] in ("active", "standby")
+        return ReadyOut(status="ok" if well else "failing", parts=parts)
 
     async def look(self) -> HealthOut:
         """The state of all parts, at most CACHE seconds old."""
@@ -54,7 +92,10 @@ class Health:
             await self._backend.jobs.observe()
             return "ok"
 
-        parts = {"database": await _try(database), "backend": await _try(backend)}
+        parts = {"database": await _try(database)}
+        if self._controller is not None:
+            # Who only answers requests has no way to see what runs; the controller's pulse speaks for it.
+            parts["backend"] = await _try(backend)
         age = None if expiry is None else (self._clock() - (expiry - TTL)).total_seconds()
         parts["controller"] = "ok" if age is not None and age <= TTL.total_seconds() else "no controller has a pulse"
         status = "ok" if all(p == "ok" for p in parts.values()) else "failing"

@@ -10,6 +10,7 @@ from typing import Any
 
 from tornado.web import RequestHandler
 
+from collegium.domain.policy import Operation
 from collegium.services.handlers import BaseHandler, operation_name
 from collegium.services.metrics import Metrics
 
@@ -51,7 +52,10 @@ def log_request(handler: RequestHandler, metrics: Metrics) -> None:
     metrics.request(operation, status, seconds)
     identity = handler.identity if isinstance(handler, BaseHandler) else None
     group = handler.path_kwargs.get("group", "")[:64] if handler.path_kwargs else ""
-    _requests.info(
+    # Probes come every few seconds for ever; only bad news of them is news.
+    routine = operation == Operation.HEALTH_READ and status < 400
+    _requests.log(
+        logging.DEBUG if routine else logging.INFO,
         "request",
         extra={
             "request_id": handler.request_id if isinstance(handler, BaseHandler) else "",

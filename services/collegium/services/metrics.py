@@ -38,6 +38,9 @@ class Metrics:
             ["step"],
             registry=self.registry,
         )
+        self._spaces = Gauge(
+            "collegium_group_spaces", "Groups' spaces at the backend, by state.", ["state"], registry=self.registry
+        )
         self._streams = Gauge("collegium_streams", "Open event streams.", registry=self.registry)
 
     def request(self, operation: str, status: int, seconds: float) -> None:
@@ -63,6 +66,11 @@ class Metrics:
     def failure(self, step: str) -> None:
         """Count a step that failed."""
         self._failures.labels(step).inc()
+
+    def spaces(self, ready: int, failing: int) -> None:
+        """Set the gauge of group spaces."""
+        self._spaces.labels("ready").set(ready)
+        self._spaces.labels("failing").set(failing)
 
     def streams(self, change: int) -> None:
         """A stream began (1) or ended (-1)."""

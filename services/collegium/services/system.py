@@ -11,7 +11,7 @@ from collegium.services import API_VERSION, OLDEST_CLIENT, VERSION
 from collegium.services.endpoint import Endpoint
 from collegium.services.groups.models import InfoOut
 from collegium.services.handlers import BaseHandler
-from collegium.services.health import HealthOut
+from collegium.services.health import HealthOut, ReadyOut
 from collegium.services.metrics import CONTENT_TYPE
 
 
@@ -55,6 +55,35 @@ class HealthHandler(BaseHandler):
         """200 if all parts are well, 503 otherwise."""
         health = await self.context.health.look()
         self.write_json(health, 200 if health.status == "ok" else 503)
+
+
+class LiveOut(BaseModel):
+    """``status`` is ``ok``: no answer at all is the other one."""
+
+    status: str
+
+
+class LiveHandler(BaseHandler):
+    """``/health/live``: for whoever would start a dead process again. A database that is away is no reason to."""
+
+    endpoints: ClassVar = {"GET": Endpoint(Operation.HEALTH_READ, "Does this process answer", LiveOut)}
+
+    async def get(self) -> None:
+        """Always 200."""
+        self.write_json(LiveOut(status="ok"))
+
+
+class ReadyHandler(BaseHandler):
+    """``/health/ready``: for whoever sends requests to one of several processes."""
+
+    endpoints: ClassVar = {
+        "GET": Endpoint(Operation.HEALTH_READ, "Can this process do its part", ReadyOut, errors=(503,))
+    }
+
+    async def get(self) -> None:
+        """200 or 503."""
+        ready = await self.context.health.ready()
+        self.write_json(ready, 200 if ready.status == "ok" else 503)
 
 
 class MetricsHandler(BaseHandler):

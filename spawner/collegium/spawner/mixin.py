@@ -106,12 +106,12 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         self.launch, self._manifest = None, None
         try:
             # Shielded: a write that is already on its way must not land after its own undoing.
-            spec = await _settled(self.database.writing(self._admit))
+            spec = await settled(self.database.writing(self._admit))
             self._accounted = True
             self.launch, self._manifest = spec, _manifest(spec)
             await self.apply_launch(spec)
             address = await super().start()
-            await _settled(self.database.writing(lambda uow: Ledger().bind(uow, WorkloadKind.SERVER, self.workload_id)))
+            await settled(self.database.writing(lambda uow: Ledger().bind(uow, WorkloadKind.SERVER, self.workload_id)))
             return address
         except DomainError as error:
             await self._give_back_if_over()
@@ -233,7 +233,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     async def _over(self) -> None:
         try:
             await self.after_server()
-            await _settled(
+            await settled(
                 self.database.writing(lambda uow: Ledger().release(uow, WorkloadKind.SERVER, self.workload_id))
             )
         except (DomainError, OSError) as error:
@@ -258,7 +258,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             instance_type=manifest["instance_type"],
         )
         try:
-            await _settled(self.database.writing(lambda uow: Ledger().adopt(uow, claim)))
+            await settled(self.database.writing(lambda uow: Ledger().adopt(uow, claim)))
         except NotFound as error:
             self.log.warning("Server %s runs on without a place: %s", self.workload_id, error.message)
         except DomainError as error:
@@ -293,7 +293,7 @@ def _manifest(spec: LaunchSpec) -> dict[str, Any]:
     }
 
 
-async def _settled(work: Awaitable[T]) -> T:
+async def settled(work: Awaitable[T]) -> T:
     """Wait for a write to its end even if the caller is cancelled meanwhile, then let the cancellation go on."""
     task = asyncio.ensure_future(work)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,3 +139,26 @@ def test_reading_cannot_change_anything(database: Database) -> None:
         pass  # PostgreSQL refuses, SQLite rolls back
     with database.read() as uow:
         assert len(uow.jobs.open()) == 1
+
+
+async def test_listeners_hear_what_was_committed_and_nothing_else(database: Database) -> None:
+    heard = asyncio.Event()
+    task = asyncio.create_task(database.listen(heard.set))
+    if database._sqlite:
+        await task
+        return
+    try:
+        async with asyncio.timeout(60):
+            # Once for what may have been missed before.
+            await heard.wait()
+            heard.clear()
+            with pytest.raises(ZeroDivisionError), database.write() as uow:
+                uow.announce()
+                raise ZeroDivisionError
+            await asyncio.sleep(0.2)
+            assert not heard.is_set()
+            await database.writing(lambda uow: uow.announce())
+            await heard.wait()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
@@ -28,6 +29,7 @@ from collegium.domain.quota import Limits
 from collegium.domain.resources import Resources
 from collegium.services.app import build_app, serve
 from collegium.services.context import Context, make_context
+from collegium.services.oauth import BrowserStateOAuth
 from collegium.settings import Settings
 
 PREFIX = "/services/collegium/"
@@ -69,6 +71,8 @@ class FakeHub:
 
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     servers: dict[str, list[str]] = field(default_factory=dict)
+    #: Codes that a login may bring: whose they are, and the PKCE challenge that came with the wish for one.
+    codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     down: bool = False
     url: str = ""
 
@@ -105,7 +109,17 @@ class FakeHub:
                 following = {"offset": offset + 1} if offset + 1 < len(items) else None
                 self.finish(json.dumps({"items": items[offset : offset + 1], "_pagination": {"next": following}}))
 
-        return Application([("/hub/api/user", Me), ("/hub/api/users", Users)], log_function=lambda _: None)
+        class Token(RequestHandler):
+            def post(self) -> None:
+                user, challenge = hub.codes.pop(self.get_argument("code"), ("", ""))
+                digest = hashlib.sha256(self.get_argument("code_verifier", "").encode()).digest()
+                if not user or base64.urlsafe_b64encode(digest).decode().rstrip("=") != challenge:
+                    self.set_status(400)
+                    return
+                self.write({"access_token": user})
+
+        routes = [("/hub/api/user", Me), ("/hub/api/users", Users), ("/hub/api/oauth2/token", Token)]
+        return Application(routes, log_function=lambda _: None)
 
 
 class Clock:
@@ -195,17 +209,23 @@ async def running_hub() -> AsyncIterator[FakeHub]:
 
 @asynccontextmanager
 async def running_service(
-    database: Database, hub: FakeHub, *, memory: MemoryBackend | None = None, clock: Callable[[], datetime] = now
+    database: Database,
+    hub: FakeHub,
+    *,
+    memory: MemoryBackend | None = None,
+    clock: Callable[[], datetime] = now,
+    control: bool = True,
+    token: str = "service-token",
 ) -> AsyncIterator[Service]:
     memory = memory or MemoryBackend()
-    auth = HubOAuth(
+    auth = BrowserStateOAuth(
         api_url=f"{hub.url}/hub/api",
-        api_token="service-token",
+        api_token=token,
         oauth_client_id="service-collegium",
         base_url=PREFIX,
         cache_max_age=10,
     )
-    context = make_context(database, memory.backend, auth, prefix=PREFIX, clock=clock)
+    context = make_context(database, memory.backend, auth, prefix=PREFIX, control=control, clock=clock)
     server = serve(build_app(context, b"x" * 32))
     service = Service(await listen(server), hub, memory, database, context)
     try:

@@ -14,8 +14,8 @@ from collegium.services.errors import STATUS, describe
 from collegium.services.openapi import _WORDS
 from integration.services.harness import Service
 
-#: Refusals of programs that are not this one.
-ELSEWHERE = {"collegium.catalog", "collegium.cli"}
+#: Refusals of programs that are not this one, and of a backend among its own parts.
+ELSEWHERE = {"collegium.catalog", "collegium.cli", "collegium.backends.kubernetes"}
 
 
 def subclasses(kind: type[DomainError]) -> set[type[DomainError]]:

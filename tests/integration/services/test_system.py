@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -9,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from collegium.backends.memory import MemoryBackend
+from collegium.db import Database
+from collegium.db.engine import now
+from collegium.domain.errors import Unavailable
 from collegium.services.app import ROUTES
+from collegium.services.controller import loop
+from collegium.services.controller.loop import Controller
 from collegium.services.jsonlog import JsonFormatter
+from collegium.services.metrics import Metrics
 from collegium.services.openapi import describe_api
-from integration.services.harness import PREFIX, FakeHub, Service
+from integration.services.harness import PREFIX, FakeHub, Service, running_service
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
 
@@ -53,6 +61,59 @@ async def test_health(service: Service, clock: Any) -> None:
     clock.forward(60)
     service.context.health._last = None
     assert (await client.get(url)).status_code == 503
+
+
+async def test_ready(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> tuple[int, dict[str, str]]:
+        service.context.health._last_ready = None
+        answer = await service.client(None).get(f"{service.url}{PREFIX}health/ready")
+        return answer.status_code, answer.json()["parts"]
+
+    assert await ask() == (503, {"database": "ok", "controller": "starting"})
+    await service.round()
+    assert await ask() == (200, {"database": "ok", "controller": "active"})
+    # Neither hub nor backend are a reason to send no requests here.
+    service.hub.down = service.memory.outage = True
+    await service.round()
+    assert await ask() == (200, {"database": "ok", "controller": "active"})
+    monkeypatch.setattr(loop, "STUCK", -1.0)
+    assert await ask() == (503, {"database": "ok", "controller": "stuck"})
+
+
+async def test_without_a_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(_: Any) -> None:
+        raise Unavailable("The database at secret.example.org does not answer.")
+
+    await service.round()
+    monkeypatch.setattr(service.context.health._database, "reading", away)
+    client = service.client(None)
+    ready = await client.get(f"{service.url}{PREFIX}health/ready")
+    assert (ready.status_code, ready.json()["parts"]["database"]) == (503, "fails")
+    assert (await client.get(f"{service.url}{PREFIX}health/live")).status_code == 200
+
+
+async def test_health_of_a_process_that_only_answers(seeded: Database, hub: FakeHub) -> None:
+    """It cannot see what runs; the controller's pulse speaks for that."""
+    async with running_service(seeded, hub, control=False) as service:
+        service.memory.outage = True
+        other = Controller(seeded, MemoryBackend().backend, Metrics(), asyncio.Event(), None, now)
+        assert await other.round()
+        answer = await service.client(None).get(f"{service.url}{PREFIX}health")
+        assert (answer.status_code, answer.json()["parts"]) == (200, {"database": "ok", "controller": "ok"})
+        ready = await service.client(None).get(f"{service.url}{PREFIX}health/ready")
+        assert ready.json()["parts"] == {"database": "ok"}
+
+
+async def test_probes_leave_no_line(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    await service.round()
+    with caplog.at_level(logging.INFO, "collegium.request"):
+        for path in ("health", "health/live", "health/ready"):
+            assert (await service.client(None).get(f"{service.url}{PREFIX}{path}")).status_code == 200
+        assert caplog.records == []
+        service.memory.outage = True
+        service.context.health._last = None
+        await service.client(None).get(f"{service.url}{PREFIX}health")
+    assert [r.__dict__["status"] for r in caplog.records] == [503]
 
 
 async def test_metrics(service: Service, hub: FakeHub) -> None:

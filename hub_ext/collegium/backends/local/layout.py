@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,13 +32,17 @@ class Layout:
         self.tmp = state_dir / "tmp"
         self.groups = state_dir / "groups"
 
-    def prepare(self) -> None:
-        """Make the folders and clear what a crash left half-made; harmless beside another live instance."""
+    def prepare(self, spare: float = 0.0) -> None:
+        """Make the folders and clear what a crash left half-made; harmless beside another live instance.
+
+        What is younger than ``spare`` seconds stays: instances on other machines do not see one another's locks.
+        """
         for folder in (self.root, self.runs, self.live, self.tmp, self.groups):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.tmp.iterdir():
             with contextlib.suppress(OSError), locked(left, wait=False):
-                tree.remove(left)
+                if not spare or left.stat().st_mtime < time.time() - spare:
+                    tree.remove(left)
 
     def job(self, job_id: str) -> Path:
         """A job's folder. Raises ValueError for what is not a job id."""

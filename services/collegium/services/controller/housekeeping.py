@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 
 from collegium.backends.ports import Backend
 from collegium.db import Database, UnitOfWork
+from collegium.domain.errors import DomainError
 from collegium.domain.jobs import JobState
 from collegium.domain.quota import Reservation, WorkloadKind
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.servers import ServerSource
+from collegium.services.controller.spaces import GroupSpaces
 from collegium.services.jobs.runner import known_jobs
+from collegium.services.metrics import Metrics
 
 #: How long a place outlives the last sight of its workload.
 GRACE = timedelta(seconds=60)
@@ -34,8 +37,10 @@ class Housekeeping:
         backend: Backend,
         lease: Lease,
         servers: ServerSource | None,
+        metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
+        self.spaces = GroupSpaces(database, backend.space, metrics)
         self._database, self._backend, self._lease, self._servers, self._clock = (
             database,
             backend,
@@ -44,6 +49,7 @@ class Housekeeping:
             clock,
         )
         self._work: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
+            "spaces": (2.0, self.spaces.round),
             "jobs": (30.0, self.sweep_jobs),
             "servers": (30.0, self.sweep_servers),
             "orphans": (600.0, self.sweep_orphans),
@@ -62,8 +68,14 @@ class Housekeeping:
                 await work()
             except LeaseLost:
                 raise
+            except DomainError as error:
+                _log.warning("housekeeping of %s is tried again: %s", name, error)
             except Exception:
                 _log.exception("housekeeping of %s failed and is tried again", name)
+
+    def stop(self) -> None:
+        """Drop what goes on beside the rounds."""
+        self.spaces.stop()
 
     async def sweep_jobs(self) -> None:
         """Release places of jobs that are not being worked on: no crash leaves one, but a restored backup might."""

@@ -11,9 +11,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 from collegium.backends.ports import Backend
 from collegium.db import Database
+from collegium.domain.errors import DomainError
 from collegium.services.controller.housekeeping import Housekeeping
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.servers import ServerSource
@@ -22,6 +24,11 @@ from collegium.services.metrics import Metrics
 
 #: Seconds between rounds.
 INTERVAL = 1.0
+#: Seconds without the end of a round after which it counts as stuck.
+STUCK = 60.0
+#: Seconds after which a failure that lasts is told again.
+TELL_AGAIN = 60.0
+T = TypeVar("T")
 _log = logging.getLogger("collegium.controller")
 
 
@@ -40,12 +47,25 @@ class Controller:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
         self._metrics, self._wake = metrics, wake
         self.lease = Lease(database, clock)
+        self._failing: dict[str, tuple[str, float]] = {}
+        self._ended: float | None = None
         self._forget()
 
     def _forget(self) -> None:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
         self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock)
-        self.housekeeping = Housekeeping(self._database, self._backend, self.lease, self._servers, self._clock)
+        self.housekeeping = Housekeeping(
+            self._database, self._backend, self.lease, self._servers, self._metrics, self._clock
+        )
+
+    @property
+    def standing(self) -> str:
+        """``starting``, then ``active`` or ``standby`` (another process controls), or ``stuck``: no round ends."""
+        if self._ended is None:
+            return "starting"
+        if time.monotonic() - self._ended > STUCK:
+            return "stuck"
+        return "active" if self.lease.held else "standby"
 
     async def run(self) -> None:
         """Rounds until cancelled; then the lease is given up."""
@@ -59,6 +79,7 @@ class Controller:
                 except TimeoutError:
                     pass
         finally:
+            self.housekeeping.stop()
             try:
                 async with asyncio.timeout(5):
                     await asyncio.shield(self.lease.give_up())
@@ -69,26 +90,36 @@ class Controller:
         """One round; False if another process controls. Never raises an Exception: what failed is tried next time."""
         started = time.monotonic()
         try:
-            if not await self.lease.hold():
+            if not await self._step("lease", self.lease.hold):
                 return False
             await self._step("jobs", self.jobs.round)
             await self._step("housekeeping", self.housekeeping.round)
         except LeaseLost:
             _log.warning("another process controls now")
+            self.housekeeping.stop()
             self._forget()
             return False
-        except Exception:
-            self._metrics.failure("lease")
-            _log.exception("the lease could not be renewed")
-            return False
+        finally:
+            self._ended = time.monotonic()
         self._metrics.tick(time.monotonic() - started)
         return True
 
-    async def _step(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+    async def _step(self, name: str, step: Callable[[], Awaitable[T]]) -> T | None:
+        """The step's result; None if it failed, which is told once and then each minute while it lasts."""
         try:
-            await step()
+            result = await step()
         except LeaseLost:
             raise
-        except Exception:
+        except Exception as error:
             self._metrics.failure(name)
-            _log.exception("step %s failed and is tried again", name)
+            text, moment = f"{type(error).__name__}: {error}", time.monotonic()
+            before, told = self._failing.get(name, ("", 0.0))
+            if text != before or moment - told >= TELL_AGAIN:
+                self._failing[name] = (text, moment)
+                # What a part that does not answer says is enough; a bug needs its place.
+                trace = not isinstance(error, DomainError)
+                _log.warning("step %s failed and is tried again: %s", name, error, exc_info=trace)
+            return None
+        if self._failing.pop(name, None):
+            _log.info("step %s works again", name)
+        return result

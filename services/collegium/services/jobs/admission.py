@@ -25,6 +25,8 @@ ANYWAY = 10.0
 LONG, INTERVAL = 100, 1.0
 #: How many at the head of the line are told in their row what they wait for; lists compute it for all when asked.
 EXPLAINED = 20
+#: What a job that was let in says until the backend has something better to say.
+ADMITTED_TEXT = "Quota is taken; it is being started."
 
 
 class Admission:
@@ -71,9 +73,9 @@ class Admission:
         moment, admitted = self._clock(), []
         for job, place in zip(queue, places, strict=False):
             if place.admit:
-                text = "Quota is taken; it is being started."
+                attempt = job.attempt + 1
                 admitted.append(
-                    uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, text, moment, attempt=job.attempt + 1)
+                    uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, ADMITTED_TEXT, moment, attempt=attempt)
                 )
             else:
                 _explain(uow, job, place)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from collegium.backends.ports import ARTIFACTS, PYTHON, WORK, RunRequest, literal
-from collegium.domain.catalog import Image
 from collegium.domain.jobs import Job, JobSpec, NotebookSpec
+from collegium.services.jobs.manifest import manifest_image, manifest_placement, manifest_requests
 
 
 def argv(spec: JobSpec) -> list[str]:
@@ -18,8 +18,11 @@ def argv(spec: JobSpec) -> list[str]:
     return ["/bin/sh", "-c", literal(spec.command)]
 
 
-def run_request(job: Job, image: Image) -> RunRequest:
-    """One attempt of a job. The user's variables win over ours, which are a service and no protection."""
+def run_request(job: Job) -> RunRequest:
+    """One attempt of a job, as its manifest resolved it.
+
+    The user's variables win over ours, which are a service and no protection.
+    """
     ours = {
         "COLLEGIUM_JOB_ID": job.id,
         "COLLEGIUM_JOB_ATTEMPT": str(job.attempt),
@@ -34,9 +37,12 @@ def run_request(job: Job, image: Image) -> RunRequest:
         group=job.group,
         user=job.user,
         argv=argv(job.spec),
-        image=image,
+        image=manifest_image(job.launch),
         resources=job.resources,
         environment=environment,
+        requests=manifest_requests(job.launch),
+        placement=manifest_placement(job.launch),
+        timeout_seconds=job.spec.timeout_seconds,
     )
 
 

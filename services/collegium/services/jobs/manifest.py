@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from collegium.backends.ports import Snapshot
-from collegium.domain.catalog import Image
+from collegium.domain.catalog import Image, Placement
 from collegium.domain.jobs import JobSpec
 from collegium.domain.launch import LaunchSpec
+from collegium.domain.resources import Resources
 from collegium.services import API_VERSION, VERSION
 
 
 def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None) -> dict[str, Any]:
-    """JSON-ready. The image is kept whole, so that a catalog edit does not change what a waiting job runs in."""
+    """JSON-ready. Size and image are kept whole, so that a catalog edit does not change what a waiting job runs in."""
     return {
         "group": launch.group,
         "user": launch.user,
@@ -21,6 +22,8 @@ def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None
             "name": launch.instance_type.name,
             "display_name": launch.instance_type.display_name,
             "limits": launch.resources.texts(),
+            "requests": launch.instance_type.requests.texts(),
+            "placement": launch.instance_type.placement.to_json(),
         },
         "image": {
             "name": launch.image.name,
@@ -28,6 +31,7 @@ def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None
             "reference": launch.image.reference,
             "environment": launch.image.environment,
             "variables": dict(launch.image.variables),
+            "pull_secret": launch.image.pull_secret,
         },
         "environment": sorted(spec.environment),
         "kind": spec.kind.value,
@@ -37,7 +41,7 @@ def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None
 
 
 def manifest_image(launch: Mapping[str, Any]) -> Image:
-    """The image that a manifest holds."""
+    """The image that a manifest holds; those of earlier releases name no pull secret."""
     image = launch["image"]
     return Image(
         name=image["name"],
@@ -45,4 +49,15 @@ def manifest_image(launch: Mapping[str, Any]) -> Image:
         reference=image["reference"],
         environment=image["environment"],
         variables=image["variables"],
+        pull_secret=image.get("pull_secret", ""),
     )
+
+
+def manifest_requests(launch: Mapping[str, Any]) -> Resources:
+    """What is to be set aside for the run; nothing in manifests of earlier releases, which means the limits."""
+    return Resources.parse(launch["instance_type"].get("requests", {}))
+
+
+def manifest_placement(launch: Mapping[str, Any]) -> Placement:
+    """Where the run is to go; anywhere in manifests of earlier releases."""
+    return Placement.from_json(launch["instance_type"].get("placement", {}))

@@ -11,14 +11,13 @@ from typing import Any
 
 from collegium.backends.ports import Backend, RunPhase, RunStatus, StartFailed
 from collegium.db import Database, UnitOfWork
-from collegium.domain.errors import Conflict, DomainError
+from collegium.domain.errors import Conflict, DomainError, shorten
 from collegium.domain.jobs import Job, JobReason, JobState
 from collegium.domain.quota import WorkloadKind
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
-from collegium.services.jobs.admission import Admission
+from collegium.services.jobs.admission import ADMITTED_TEXT, Admission
 from collegium.services.jobs.command import run_request
-from collegium.services.jobs.manifest import manifest_image
 from collegium.services.jobs.outcome import Outcome, deadline, outcome
 from collegium.services.jobs.text import failure_line
 from collegium.services.metrics import Metrics
@@ -28,6 +27,8 @@ MISSES = 2
 #: Seconds between repeated requests to stop the same run.
 STOP_AGAIN = 30.0
 _TAIL = 8192
+#: Characters of what a backend says while a run starts.
+_MESSAGE = 500
 _MAX_BACKOFF = 30.0
 _log = logging.getLogger("collegium.controller")
 
@@ -93,6 +94,8 @@ class JobRounds:
             self._missing.pop(job.run_key, None)
             if run.phase is RunPhase.RUNNING and job.state is JobState.PREPARING:
                 job = await self._lease.write(lambda uow: self._running(uow, job, run))
+            elif run.phase is RunPhase.STARTING and job.state is JobState.PREPARING:
+                await self._explain(job, shorten(run.message or ADMITTED_TEXT, _MESSAGE) or "")
             end = deadline(job)
             if job.cancel_requested_by is not None or (end is not None and self._clock() >= end):
                 await self._stop(job)
@@ -118,13 +121,17 @@ class JobRounds:
 
     async def _start(self, job: Job) -> None:
         try:
-            await self._backend.jobs.start(run_request(job, manifest_image(job.launch)))
+            await self._backend.jobs.start(run_request(job))
         except StartFailed as error:
             await self._end(job, Outcome(JobState.FAILED, JobReason.START_FAILED, f"It could not be started: {error}"))
         except DomainError as error:
-            text = f"It cannot be started now and is tried again: {error.message}"
-            await self._lease.write(lambda uow: uow.jobs.explain(job, JobReason.ADMITTED, text))
+            await self._explain(job, f"It cannot be started now and is tried again: {error.message}")
             raise
+
+    async def _explain(self, job: Job, text: str) -> None:
+        """Say what a job that was let in waits for; a transaction only if that is new."""
+        if job.message != text:
+            await self._lease.write(lambda uow: uow.jobs.explain(job, JobReason.ADMITTED, text))
 
     async def _stop(self, job: Job) -> None:
         moment = asyncio.get_running_loop().time()

@@ -117,6 +117,7 @@ class JobService:
             if job.state.final:
                 raise Conflict(f"The job is over: it is {job.state}.", state=job.state.value)
             job = uow.jobs.request_cancel(job, actor.user)
+            uow.announce()
             if job.state is not JobState.PENDING:
                 return job
             text = f"Cancelled by {actor.user} before it started."
@@ -183,6 +184,7 @@ class JobService:
             uow.idempotency_keys.insert(
                 ask.actor.user, ask.operation.value, ask.group, ask.key, ask.hash, job.id, moment
             )
+        uow.announce()
         # The last one in line. To plan the queue for each newcomer would make a thousand submits cost a million.
         return job_out(job, {job.id: (uow.jobs.count([JobState.PENDING], ask.group), "")}), True
 

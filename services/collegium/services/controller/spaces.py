@@ -1,0 +1,137 @@
+"""Keeps every group's space at the backend as the database wants it.
+
+It works beside the rounds: a hundred groups at a slow API server must not keep jobs from starting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from collegium.backends.ports import GroupSpace
+from collegium.db import Database, UnitOfWork
+from collegium.db.catalog import EVERY_GROUP
+from collegium.domain.catalog import Grant
+from collegium.domain.errors import DomainError
+from collegium.domain.quota import Limits
+from collegium.services.metrics import Metrics
+
+#: Seconds after which a space is made again although nothing changed here: somebody may have changed it there.
+AGAIN = 300.0
+#: Spaces that are worked on at a time, and seconds that one may take.
+AT_ONCE, PATIENCE = 4, 60.0
+#: Seconds until the next try after a failure: at first, and at most.
+FIRST, MOST = 5.0, 300.0
+_log = logging.getLogger("collegium.controller")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a group's space depends on: any difference is a reason to make it again."""
+
+    limits: Limits
+    grants: frozenset[Grant]
+
+
+@dataclass
+class _Known:
+    """What was done for a group; ``wanted`` None: it is to be removed, or was."""
+
+    wanted: Wanted | None
+    due: float
+    failures: int = 0
+
+
+class GroupSpaces:
+    """What it remembers are only counts and times; a new one makes every space once more, which changes nothing."""
+
+    def __init__(self, database: Database, space: GroupSpace, metrics: Metrics) -> None:
+        self._database, self._space, self._metrics = database, space, metrics
+        self._known: dict[str, _Known] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._gone: set[str] | None = None
+
+    async def round(self) -> None:
+        """Begin whatever is due; returns without waiting for it."""
+        wanted = await self._database.reading(_wanted)
+        if self._gone is None:
+            # Also those whose group ended while no controller ran.
+            self._gone = await self._database.reading(lambda uow: uow.events.groups())
+        self._gone = (self._gone | self._known.keys()) - wanted.keys()
+        busy = await self._database.reading(_busy) if self._gone else set()
+        moment = asyncio.get_running_loop().time()
+        for group, want in wanted.items():
+            known = self._known.get(group)
+            if known is None or known.wanted != want or moment >= known.due:
+                self._begin(group, want)
+        for group in self._gone - busy:
+            known = self._known.get(group)
+            if known is None or known.wanted is not None or moment >= known.due:
+                self._begin(group, None)
+        failing = sum(1 for known in self._known.values() if known.failures)
+        self._metrics.spaces(len(self._known) - failing, failing)
+
+    async def settle(self) -> None:
+        """Wait for all that was begun."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def stop(self) -> None:
+        """Drop what is under way: another process sees to it now."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def _begin(self, group: str, wanted: Wanted | None) -> None:
+        if group not in self._tasks:
+            task = asyncio.create_task(self._work(group, wanted))
+            self._tasks[group] = task
+            task.add_done_callback(lambda _: self._tasks.pop(group, None))
+
+    async def _work(self, group: str, wanted: Wanted | None) -> None:
+        failures = self._known[group].failures if group in self._known else 0
+        try:
+            async with self._slots, asyncio.timeout(PATIENCE):
+                await self._call(group, wanted)
+        except Exception as error:
+            self._failed(group, wanted, failures + 1, error)
+            return
+        if failures:
+            _log.info("the group's space is well again", extra={"group": group})
+        if wanted is None:
+            self._known.pop(group, None)
+            (self._gone or set()).discard(group)
+        else:
+            self._known[group] = _Known(wanted, asyncio.get_running_loop().time() + AGAIN)
+
+    def _call(self, group: str, wanted: Wanted | None) -> Awaitable[None]:
+        return self._space.remove(group) if wanted is None else self._space.ensure(group, wanted.limits)
+
+    def _failed(self, group: str, wanted: Wanted | None, failures: int, error: Exception) -> None:
+        wait = min(MOST, FIRST * 2.0 ** (failures - 1))
+        self._known[group] = _Known(wanted, asyncio.get_running_loop().time() + wait, failures)
+        self._metrics.failure("space")
+        text = f"no answer in {PATIENCE:.0f} seconds" if isinstance(error, TimeoutError) else str(error)
+        what = "removed" if wanted is None else "made"
+        _log.warning(
+            "the group's space could not be %s and is tried again in %.0f seconds: %s",
+            what,
+            wait,
+            text,
+            exc_info=not isinstance(error, DomainError | TimeoutError),
+            extra={"group": group},
+        )
+
+
+def _wanted(uow: UnitOfWork) -> dict[str, Wanted]:
+    grants: dict[str, list[Grant]] = {}
+    for grant in uow.catalog.grants():
+        grants.setdefault(grant.group, []).append(grant)
+    everyone = grants.get(EVERY_GROUP, [])
+    return {g.name: Wanted(g.limits, frozenset([*everyone, *grants.get(g.name, [])])) for g in uow.groups.all()}
+
+
+def _busy(uow: UnitOfWork) -> set[str]:
+    """Groups in which something runs: it needs its space until it has ended, also if the group is no more."""
+    return {r.group for r in uow.reservations.live()}
