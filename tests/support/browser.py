@@ -43,7 +43,7 @@ def log_in(page: Page, hub: Hub, user: str) -> None:
     """Through the hub's login page, to the page with the groups."""
     page.goto(f"{hub.url}/hub/login")
     page.fill("input[name=username]", user)
-    page.fill("input[name=password]", hub.passwords[user])
+    page.fill("input[name=password]", hub.password(user))
     page.click("#login_submit")
     page.wait_for_url("**/hub/home*")
 

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from support.installation import Installation, until
 
@@ -138,11 +138,22 @@ def query(database: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+class Submitted(Protocol):
+    """Where jobs are submitted to: an installation on this machine or on a cluster."""
+
+    folder: Path
+
+    def request(
+        self, method: str, url: str, token: str | None, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Status and decoded JSON."""
+
+
 @dataclass
 class Load:
     """Users who submit small jobs and do not take a broken connection for an answer."""
 
-    hub: Installation
+    hub: Submitted
     #: (user, group) of each submitter.
     who: list[tuple[str, str]]
     tokens: dict[str, str]
@@ -150,6 +161,8 @@ class Load:
     #: Seconds between submits, and before a submit that failed is tried again.
     pause: tuple[float, float] = (1.0, 3.0)
     again: float = 0.2
+    #: File that a job says its beginning and end in, as the job sees it; one of this machine if empty.
+    target: str = ""
     #: Idempotency-Key -> job id, of every answer that reached the submitter.
     acknowledged: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -184,7 +197,7 @@ class Load:
         while not self._stop.is_set():
             count += 1
             key = f"{user}-{group}-{count}"
-            say = f"$COLLEGIUM_JOB_ID $COLLEGIUM_JOB_ATTEMPT >> {self.lines}"
+            say = f"$COLLEGIUM_JOB_ID $COLLEGIUM_JOB_ATTEMPT >> {self.target or self.lines}"
             body = {
                 "name": key,
                 "image": "scientific-python",
@@ -225,7 +238,9 @@ class Load:
 
 def check_after(load: Load, hits: dict[str, set[str]], seconds: float = 600) -> dict[str, int]:
     """Wait until every job is over, then look whether anything was lost, doubled or left; counts for the report."""
-    hub, database = load.hub, load.hub.state / "collegium.sqlite"
+    hub = load.hub
+    assert isinstance(hub, Installation)
+    database = hub.state / "collegium.sqlite"
     states = "SELECT id, state, reason, attempt, spec, message FROM jobs"
     until(
         "every job is over",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +17,9 @@ class Hub(Protocol):
     """Any installation, on one machine or on a cluster."""
 
     url: str
-    passwords: Mapping[str, str]
+
+    def password(self, user: str) -> str:
+        """What this user logs in with."""
 
     def token(self, user: str) -> str:
         """A token of this user."""

@@ -1,0 +1,61 @@
+"""One cluster, one installation by the chart with the demo's groups, and Chromium, for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.browser import OUTPUT, chromium, shot
+from support.cluster import TestCluster, running_cluster
+from support.release import Release
+from support.site import Site, demo_catalog
+
+expect.set_options(timeout=90_000)
+SHOTS = OUTPUT.parent / "installed"
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[TestCluster]:
+    with running_cluster() as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def site(cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    release = Release(cluster.kubeconfig, "lab", {"catalog": demo_catalog(cluster.images.user)})
+    try:
+        release.uninstall()
+        release.install()
+        yield Site(cluster, release, tmp_path_factory.mktemp("site"))
+    finally:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        for component in ("hub", "proxy", "api", "controller"):
+            (SHOTS / f"{component}.log").write_text(release.logs(component))
+        release.uninstall()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh visitor; what they saw last is kept when the test fails."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(90_000)
+    opened = context.new_page()
+    failures = request.session.testsfailed
+    yield opened
+    if request.session.testsfailed > failures:
+        shot(opened, f"failed-{request.node.name}", SHOTS)
+    context.close()
+
+
+@pytest.fixture
+def shots() -> Path:
+    return SHOTS
