@@ -7,21 +7,28 @@ A new backend joins by adding a maker to ``HARNESSES``: an async context manager
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import shlex
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from collegium.backends import kubernetes as kubernetes_backend
 from collegium.backends.local import create
 from collegium.backends.local.limits import Limiter
 from collegium.backends.memory import MemoryBackend, Script
-from collegium.backends.ports import PYTHON, Backend, RunPhase, RunRequest, RunStatus
+from collegium.backends.ports import PYTHON, Backend, RunPhase, RunRequest, RunStatus, literal
 from collegium.domain.catalog import Image
 from collegium.domain.names import new_id
 from collegium.domain.resources import Resources
+from support.kubernetes_place import POD_PROGRAM, ClusterPlace
 
 PATIENCE = 30.0
 HEAD, TAIL, SEGMENT = 8192, 16384, 4096
@@ -151,6 +158,21 @@ class MemoryHarness(Harness):
         return self.memory.sources.get(job_id, {})
 
 
+async def source_by_run(harness: Harness, job_id: str) -> dict[str, bytes]:
+    """What a run of a job that tells of its working directory finds there."""
+    key = f"{job_id}.77"
+    script = (
+        "import os, pathlib\n"
+        "for p in sorted(pathlib.Path('.').rglob('*')):\n"
+        "    if p.is_file() and 'artifacts' not in p.parts: print(p, p.read_bytes().hex(), sep='=')\n"
+    )
+    status = await harness.run(harness.request(key, argv=[PYTHON, "-c", script.replace("{", "{{")]))
+    assert status.phase is RunPhase.SUCCEEDED, status
+    text = (await harness.backend.logs.read(key)).data.decode()
+    await harness.backend.jobs.forget(key)
+    return {name: bytes.fromhex(value) for name, value in (line.split("=") for line in text.splitlines())}
+
+
 class LocalHarness(Harness):
     """This machine. Without cgroups, so that the suite is the same everywhere; the limits have tests of their own."""
 
@@ -203,17 +225,7 @@ class LocalHarness(Harness):
         return len(mark.read_text().splitlines()) if mark.exists() else 0
 
     async def source(self, job_id: str) -> dict[str, bytes]:
-        key = f"{job_id}.77"
-        script = (
-            "import os, pathlib\n"
-            "for p in sorted(pathlib.Path('.').rglob('*')):\n"
-            "    if p.is_file() and 'artifacts' not in p.parts: print(p, p.read_bytes().hex(), sep='=')\n"
-        )
-        status = await self.run(self.request(key, argv=[PYTHON, "-c", script.replace("{", "{{")]))
-        assert status.phase is RunPhase.SUCCEEDED, status
-        text = (await self.backend.logs.read(key)).data.decode()
-        await self.backend.jobs.forget(key)
-        return {name: bytes.fromhex(value) for name, value in (line.split("=") for line in text.splitlines())}
+        return await source_by_run(self, job_id)
 
     async def end_all(self) -> None:
         """Leave no process behind, whatever a failing test did."""
@@ -221,6 +233,82 @@ class LocalHarness(Harness):
             await self.backend.jobs.stop(key, 0)
         for key in await self.backend.jobs.observe():
             await self.finished(key)
+
+
+class KubernetesHarness(Harness):
+    """A real cluster. One instance and one namespace for the session; each test starts with empty folders in it."""
+
+    def __init__(self, place: ClusterPlace) -> None:
+        self.place = place
+        self.image = Image("base", "Base", reference=place.cluster.images.user)
+        self.made: list[Backend] = []
+        self.ran: dict[str, dict[int, int]] = {}
+        self.backend = self.reopen()
+
+    def reopen(self) -> Backend:
+        backend = kubernetes_backend.create(
+            **self.place.options,
+            snapshot_bytes=MAX_BYTES,
+            snapshot_files=MAX_FILES,
+            log_head=HEAD,
+            log_tail=TAIL,
+        )
+        self.made.append(backend)
+        return backend
+
+    def request(self, key: str | None = None, **wishes: Any) -> RunRequest:
+        # Pods of many tests share a small node.
+        return replace(super().request(key, **wishes), requests=Resources.parse({"cpu": "10m", "memory": "16Mi"}))
+
+    def _program(
+        self, key: str, log: bytes, artifacts: Mapping[str, bytes], exit_code: int, hold: bool, stubborn: bool
+    ) -> Sequence[str]:
+        plan = {
+            "log": base64.b64encode(b"up\n" + log).decode(),
+            "artifacts": {path: base64.b64encode(data).decode() for path, data in artifacts.items()},
+            "exit_code": exit_code,
+            "hold": hold or stubborn,
+            "stubborn": stubborn,
+        }
+        packed = base64.b64encode(zlib.compress(json.dumps(plan).encode())).decode()
+        return [PYTHON, "-c", literal(POD_PROGRAM), packed]
+
+    def _work(self, key: str) -> Path:
+        job_id, _, attempt = key.rpartition(".")
+        return self.place.files / "runs" / job_id / "attempts" / attempt / "work"
+
+    async def write_home(self, user: str, group: str, path: str, data: bytes) -> None:
+        target = Path(await self.backend.volumes.home(user, group)) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+    async def release(self, key: str) -> None:
+        (self._work(key) / "go").touch()
+
+    async def executions(self, key: str) -> int:
+        self._count(key)
+        return sum(self.ran.get(key, {}).values())
+
+    def _count(self, key: str) -> None:
+        # The work folder goes when the run is forgotten, so what was in it is remembered by file.
+        with contextlib.suppress(FileNotFoundError):
+            mark = self._work(key) / "ran"
+            self.ran.setdefault(key, {})[mark.stat().st_ino] = len(mark.read_text().splitlines())
+
+    async def finished(self, key: str) -> RunStatus:
+        status = await super().finished(key)
+        self._count(key)
+        return status
+
+    async def source(self, job_id: str) -> dict[str, bytes]:
+        return await source_by_run(self, job_id)
+
+    async def end_all(self) -> None:
+        """Let go of the cluster, and leave nothing of this test in it."""
+        for backend in self.made:
+            assert backend.close is not None
+            await backend.close()
+        await self.place.clear()
 
 
 @contextlib.asynccontextmanager
@@ -237,7 +325,27 @@ async def local(folder: Path) -> AsyncIterator[Harness]:
     await harness.end_all()
 
 
-HARNESSES = {"memory": memory, "local": local}
+@contextlib.asynccontextmanager
+async def kubernetes(folder: Path) -> AsyncIterator[Harness]:
+    """Pods of the test cluster, which is started if it is not up. Raises where there can be none."""
+    if not PLACES:
+        PLACES.append(await asyncio.to_thread(ClusterPlace.make))
+    await PLACES[0].open()
+    harness = KubernetesHarness(PLACES[0])
+    yield harness
+    await harness.end_all()
+
+
+PLACES: list[ClusterPlace] = []
+HARNESSES = {"memory": memory, "local": local, "kubernetes": kubernetes}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def places_removed() -> Iterator[None]:
+    """Leave nothing on the cluster."""
+    yield
+    while PLACES:
+        asyncio.run(PLACES.pop().remove())
 
 
 @pytest.fixture(params=sorted(HARNESSES))

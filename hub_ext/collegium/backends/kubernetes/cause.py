@@ -136,11 +136,11 @@ def ended(key: str, pod: Mapping[str, Any]) -> RunStatus | None:
 
 
 def job_ended(key: str, job: Mapping[str, Any]) -> RunStatus | None:
-    """The end of a run by its Job alone, for when the pod is gone or was ended by the Job's own deadline."""
+    """The end of a run by its Job alone, for when the pod is gone; when its container started is not known then."""
     status = job.get("status") or {}
     conditions = {c.get("type"): c for c in status.get("conditions") or () if c.get("status") == "True"}
-    started = read_time(status.get("startTime"))
     if done := conditions.get("Complete"):
+        started = read_time(status.get("startTime"))
         finished = read_time(status.get("completionTime") or done.get("lastTransitionTime"))
         return RunStatus(key, RunPhase.SUCCEEDED, started, finished, 0)
     failed = conditions.get("Failed")
@@ -149,9 +149,9 @@ def job_ended(key: str, job: Mapping[str, Any]) -> RunStatus | None:
     finished = read_time(failed.get("lastTransitionTime"))
     if failed.get("reason") == "DeadlineExceeded":
         message = "ended by the cluster: it was over its time limit"
-        return RunStatus(key, RunPhase.FAILED, started, finished, None, JobReason.TIMEOUT, message)
+        return RunStatus(key, RunPhase.FAILED, None, finished, None, JobReason.TIMEOUT, message)
     message = _sentence("its pod was removed before its end could be seen", _clean(failed.get("message")))
-    return RunStatus(key, RunPhase.LOST, started, finished, None, JobReason.LOST, message)
+    return RunStatus(key, RunPhase.LOST, None, finished, None, JobReason.LOST, message)
 
 
 def past_deadline(job: Mapping[str, Any]) -> bool:

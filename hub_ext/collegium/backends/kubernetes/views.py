@@ -18,6 +18,8 @@ from collegium.domain.errors import NotFound, Unavailable
 JOB_NAME = "batch.kubernetes.io/job-name"
 #: How long the first look at a namespace waits, in seconds.
 _FIRST_LOOK = 10.0
+#: After this many seconds without a word from the cluster, what is not seen counts as unknown.
+_STALE = 60.0
 #: Namespaces without runs are left alone after this many seconds.
 _IDLE = 600.0
 
@@ -110,7 +112,7 @@ class Views:
                 await watched.start()
             for watched in pair:
                 await watched.synced(patience)
-                watched.check_fresh()
+                watched.check_fresh(_STALE)
         except Unavailable as error:
             self._failed.add(place)
             return error
