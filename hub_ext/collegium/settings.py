@@ -7,6 +7,7 @@ directory, default ``./state``) and ``COLLEGIUM_DATABASE_URL`` (default: SQLite 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ class Settings:
     def at(cls, state_dir: Path, database_url: str | None = None) -> Settings:
         """Settings for a state directory, with SQLite in it unless a URL is given."""
         root = state_dir.expanduser().resolve()
+        # As database operators write it into their secrets; the driver that we install is psycopg.
+        database_url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", database_url or "")
         return cls(root, database_url or f"sqlite:///{root / 'collegium.sqlite'}")
 
     @property

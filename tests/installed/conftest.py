@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,10 @@ def cluster() -> Iterator[TestCluster]:
 
 @pytest.fixture(scope="package")
 def site(cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    release = Release(cluster.kubeconfig, "lab", {"catalog": demo_catalog(cluster.images.user)})
+    # A name of its own: namespaces of an earlier run may still be on their way out.
+    name = f"lab-{secrets.token_hex(3)}"
+    release = Release(cluster.kubeconfig, name, {"catalog": demo_catalog(cluster.images.user)})
     try:
-        release.uninstall()
         release.install()
         yield Site(cluster, release, tmp_path_factory.mktemp("site"))
     finally:

@@ -6,11 +6,12 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from jupyterhub.auth import Authenticator
 from tornado import web
-from traitlets import Integer, default
+from traitlets import Integer, Unicode, default
 
 from collegium.authenticator import passwords
 from collegium.authenticator.banner import password_table
@@ -31,6 +32,12 @@ class LocalGroupsAuthenticator(StartupMixin, Authenticator):  # type: ignore[mis
 
     max_failures = Integer(10, min=1, help="Failed logins per user and address before a pause.").tag(config=True)
     failure_window = Integer(300, min=1, help="For how many seconds a failed login is remembered.").tag(config=True)
+
+    first_passwords = Unicode(
+        "",
+        help="A folder with a file per user, named like the user, that holds the first password. Where it is set, no"
+        " other user gets one and none is printed.",
+    ).tag(config=True)
 
     @default("manage_groups")
     def _default_manage_groups(self) -> bool:
@@ -64,14 +71,26 @@ class LocalGroupsAuthenticator(StartupMixin, Authenticator):  # type: ignore[mis
         return shared_database()
 
     def on_hub_start(self, app: Any) -> None:
-        """Give passwords to users who have none and print them, this once."""
+        """Give passwords to users who have none and print them, this once; or take them from ``first_passwords``."""
         passwords.warm_up()
+        if self.first_passwords:
+            self._take_first_passwords(Path(self.first_passwords))
+            return
         made = passwords.first_run(self.database)
         if made:
             with self.database.read() as uow:
                 admins = {u.name for u in uow.users.all() if u.platform_admin}
             # To the terminal and not to the log: logs are kept and sent elsewhere.
             print(password_table(made, admins, str(app.bind_url)), file=sys.stderr, flush=True)
+
+    def _take_first_passwords(self, folder: Path) -> None:
+        given = passwords.from_folder(folder)
+        with self.database.read() as uow:
+            unknown = set(given) - {u.name for u in uow.users.all()}
+        if unknown:
+            self.log.warning("First passwords for unknown users in %s: %s", folder, ", ".join(sorted(unknown)))
+        for name in sorted(passwords.first_run(self.database, given)):
+            self.log.info("%s may now log in with the first password in %s", name, folder)
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
         """The auth model of a user whose password fits, None otherwise. HTTP 429 after too many failures."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
+from collections.abc import Mapping
+from pathlib import Path
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -61,11 +63,14 @@ def set_password(database: Database, name: str, password: str, replacing: str | 
             uow.users.put(dataclasses.replace(user, password_hash=hashed))
 
 
-def first_run(database: Database) -> dict[str, str]:
-    """Give everybody without a password a random one; returns name → password, to be shown once and kept nowhere."""
+def first_run(database: Database, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give everybody without a password a random one; returns name → password, to be shown once and kept nowhere.
+
+    With ``given`` only its users get one, and that one.
+    """
     with database.read() as uow:
-        without = [u.name for u in uow.users.all() if u.password_hash is None]
-    made = {name: generate() for name in without}
+        without = [u.name for u in uow.users.all() if u.password_hash is None and (given is None or u.name in given)]
+    made = {name: generate() if given is None else given[name] for name in without}
     hashes = {name: hash_password(password) for name, password in made.items()}
     with database.write() as uow:
         for name in without:
@@ -76,6 +81,19 @@ def first_run(database: Database) -> dict[str, str]:
                 continue
             uow.users.put(dataclasses.replace(user, password_hash=hashes[name]))
     return made
+
+
+def from_folder(folder: Path) -> dict[str, str]:
+    """First passwords from files that are named like their users, as a mounted Secret has them. Raises InvalidInput."""
+    try:
+        # A Secret is mounted through links whose names begin with dots.
+        files = [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()]
+        return {path.name: path.read_text().rstrip("\r\n") for path in files}
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        # The decoder's own message quotes what it could not read.
+        raise InvalidInput("first_passwords", f"cannot be read: {type(error).__name__}", str(folder)) from None
 
 
 @functools.cache

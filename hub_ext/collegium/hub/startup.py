@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from collegium.backends.kubernetes.settings import VARIABLE as KUBERNETES_VARIABLE
 from collegium.backends.local.backend import NOTICE
 from collegium.catalog.loader import load_catalog
 from collegium.catalog.service import apply_catalog
@@ -36,4 +37,5 @@ def prepare_hub() -> None:
         raise SystemExit(1) from None
     for change in changes:
         _log.info("Catalog: %s", change)
-    print(f"\nCollegium follows {path} ({len(changes)} changes). {NOTICE}", file=sys.stderr, flush=True)
+    notice = "" if os.environ.get(KUBERNETES_VARIABLE) else f" {NOTICE}"
+    print(f"\nCollegium follows {path} ({len(changes)} changes).{notice}", file=sys.stderr, flush=True)

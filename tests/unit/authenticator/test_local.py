@@ -147,3 +147,21 @@ def test_the_table_is_printed_once_when_the_hub_starts(authenticator: LocalGroup
     assert " ann " not in printed
     authenticator.get_handlers(app)
     assert capsys.readouterr().err == ""
+
+
+def test_first_passwords_from_files_and_none_printed(
+    authenticator: LocalGroupsAuthenticator, demo_database: Database, tmp_path, capsys, caplog
+) -> None:
+    (tmp_path / "bob").write_text("given to bob")
+    (tmp_path / "nobody").write_text("given to nobody")
+    authenticator.first_passwords = str(tmp_path)
+    authenticator.log = logging.getLogger("test-first-passwords")
+    with caplog.at_level(logging.INFO, "test-first-passwords"):
+        authenticator.on_hub_start(SimpleNamespace(bind_url="http://x"))
+    assert capsys.readouterr() == ("", "")
+    text = "\n".join(caplog.messages)
+    assert "bob may now log in" in text and "unknown users" in text and "nobody" in text
+    assert "given to" not in text
+    with demo_database.read() as uow:
+        having = {u.name for u in uow.users.all() if u.password_hash}
+    assert having == {"ann", "admin", "bob"}

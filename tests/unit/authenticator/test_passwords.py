@@ -100,3 +100,27 @@ def test_the_table_is_a_box_with_every_password() -> None:
     assert "aaaaa-bbbbb-ccccc" in table
     assert "platform admin" in next(line for line in lines if "ddddd" in line)
     assert "http://h:8000" in table
+
+
+def test_given_first_passwords_are_for_their_users_alone(demo_database: Database) -> None:
+    assert passwords.first_run(demo_database, {"ann": "first", "nobody": "x"}) == {"ann": "first"}
+    with demo_database.read() as uow:
+        assert {u.name for u in uow.users.all() if u.password_hash} == {"ann"}
+    # Once: what Ann has set since, stays.
+    passwords.set_password(demo_database, "ann", "second")
+    assert passwords.first_run(demo_database, {"ann": "first"}) == {}
+    with demo_database.read() as uow:
+        assert passwords.verify(uow.users.get("ann").password_hash, "second")
+
+
+def test_first_passwords_from_a_mounted_secret(tmp_path) -> None:
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "ann").write_text("first one\n")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "ann").symlink_to("..data/ann")
+    assert passwords.from_folder(tmp_path) == {"ann": "first one"}
+    assert passwords.from_folder(tmp_path / "missing") == {}
+    (tmp_path / "bob").write_bytes(b"\xffsecret")
+    with pytest.raises(InvalidInput) as caught:
+        passwords.from_folder(tmp_path)
+    assert "secret" not in str(caught.value)

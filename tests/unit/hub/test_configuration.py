@@ -128,6 +128,22 @@ def test_what_the_operator_chose_stays(tmp_path: Path) -> None:
     assert [r["name"] for r in hub.load_roles] == ["culler-role", "collegium-service"]
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"base_url": "/lab/"}, "http://127.0.0.1:8000/lab/"),
+        ({"port": 9000}, "http://127.0.0.1:9000/"),
+        ({"ip": "0.0.0.0"}, "http://0.0.0.0:8000/"),
+        ({"bind_url": "http://:80/x/"}, "http://:80/x/"),
+    ],
+)
+def test_a_hub_listens_no_wider_than_it_was_told_to(tmp_path: Path, given: dict[str, object], expected: str) -> None:
+    c = Config()
+    c.JupyterHub.update(given)
+    install(c, state_dir=tmp_path / "s")
+    assert read(c).bind_url == expected
+
+
 def test_appending_instead_of_setting_works_too(tmp_path: Path) -> None:
     c = Config()
     c.JupyterHub.services.append({"name": "culler"})

@@ -7,8 +7,9 @@ import ssl
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from tornado.httpclient import AsyncHTTPClient
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
+from collegium.domain.errors import Unavailable
 from collegium.quota.servers import server_workload
 
 
@@ -40,13 +41,17 @@ class HubServers:
 
     async def _page(self, offset: int) -> tuple[list[dict[str, Any]], int | None]:
         query = urlencode({"state": "active", "offset": offset, "limit": 200})
-        response = await AsyncHTTPClient().fetch(
-            f"{self._url}/users?{query}",
-            headers={"Authorization": f"token {self._token}", "Accept": "application/jupyterhub-pagination+json"},
-            request_timeout=20,
-            connect_timeout=5,
-            ssl_options=self._tls,
-        )
+        try:
+            response = await AsyncHTTPClient().fetch(
+                f"{self._url}/users?{query}",
+                headers={"Authorization": f"token {self._token}", "Accept": "application/jupyterhub-pagination+json"},
+                request_timeout=20,
+                connect_timeout=5,
+                ssl_options=self._tls,
+            )
+        except (OSError, HTTPClientError) as error:
+            # A hub that restarts; a token that it does not know is as unable to say which servers live.
+            raise Unavailable(f"the hub does not say which servers live: {error}") from error
         body = json.loads(response.body)
         following = body["_pagination"]["next"]
         return body["items"], int(following["offset"]) if following else None

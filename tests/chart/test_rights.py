@@ -1,0 +1,134 @@
+"""Who may do what at Kubernetes, verb by verb."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.rendered import Objects, render
+
+HUB = {
+    ("", "pods"): "create delete get list watch",
+    ("", "events"): "list",
+    ("", "persistentvolumeclaims"): "create get patch",
+}
+CONTROLLER = {
+    ("batch", "jobs"): "create delete get list patch watch",
+    ("", "pods"): "create delete get list watch",
+    ("", "events"): "list",
+    ("", "persistentvolumeclaims"): "create get patch",
+    ("", "namespaces"): "get patch",
+    ("", "serviceaccounts"): "create patch",
+    ("", "resourcequotas"): "create patch",
+    ("", "limitranges"): "create patch",
+    ("networking.k8s.io", "networkpolicies"): "create delete list patch",
+    ("rbac.authorization.k8s.io", "rolebindings", "lab-hub"): "delete",
+}
+CLUSTER = {
+    ("", "namespaces"): "create get",
+    ("rbac.authorization.k8s.io", "rolebindings"): "create patch",
+    ("rbac.authorization.k8s.io", "clusterroles", "lab-hub", "lab-controller"): "bind",
+    ("", "persistentvolumes"): "create get patch",
+}
+
+
+def rights(objects: Objects, role: str) -> dict[tuple[str, ...], str]:
+    """(group, resource, names…) → verbs."""
+    found: dict[tuple[str, ...], str] = {}
+    for rule in objects["ClusterRole", role]["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                key = (group, resource, *rule.get("resourceNames", []))
+                assert key not in found, key
+                found[key] = " ".join(sorted(rule["verbs"]))
+    return found
+
+
+def bound(objects: Objects) -> dict[str, list[tuple[str, str]]]:
+    """Cluster role → accounts that have it in the whole cluster."""
+    return {
+        body["roleRef"]["name"]: [(s["namespace"], s["name"]) for s in body["subjects"]]
+        for (kind, _), body in objects.items()
+        if kind == "ClusterRoleBinding"
+    }
+
+
+def test_exact_rights() -> None:
+    objects = render()
+    assert rights(objects, "lab-hub") == HUB
+    assert rights(objects, "lab-controller") == CONTROLLER
+    assert rights(objects, "lab-controller-cluster") == CLUSTER
+    assert bound(objects) == {"lab-controller-cluster": [("control", "controller")]}
+    # Rights in groups' namespaces come by the controller; the control namespace itself needs none.
+    assert not [key for key in objects if key[0] in ("Role", "RoleBinding")]
+    assert {name for kind, name in objects if kind == "ClusterRole"} == {
+        "lab-hub",
+        "lab-controller",
+        "lab-controller-cluster",
+    }
+
+
+def test_volumes_only_where_there_is_a_source_for_them() -> None:
+    objects = render({"files": {"existingClaim": "files", "volume": {"nfs": None}}})
+    assert ("", "persistentvolumes") not in rights(objects, "lab-controller-cluster")
+    assert ("ValidatingAdmissionPolicy", "lab-volumes") not in objects
+    assert not [key for key in objects if key[0] == "PersistentVolume"]
+
+
+def test_pull_secrets_by_name_and_never_to_be_read() -> None:
+    objects = render({"groups": {"pullSecrets": ["one", "two"]}})
+    secrets = {key: verbs for key, verbs in rights(objects, "lab-controller").items() if key[1] == "secrets"}
+    assert secrets == {("", "secrets", "one", "two"): "create delete patch"}
+    assert not [key for key in rights(objects, "lab-hub") if key[1] == "secrets"]
+
+
+def test_a_watch_of_the_cluster() -> None:
+    objects = render({"groups": {"watch": "cluster"}})
+    assert rights(objects, "lab-hub-watch") == {("", "pods"): "list watch"}
+    assert rights(objects, "lab-controller-watch") == {("", "pods"): "list watch", ("batch", "jobs"): "list watch"}
+    for account in ("hub", "controller"):
+        assert bound(objects)[f"lab-{account}-watch"] == [("control", account)]
+
+
+def test_namespaces_that_an_administrator_makes() -> None:
+    values = {"groups": {"manageNamespaces": False, "namespaces": ["one"]}, "files": {"existingClaim": "files"}}
+    objects = render({**values, "files": {"existingClaim": "files", "volume": {"nfs": None}}})
+    assert bound(objects) == {}
+    assert rights(objects, "lab-controller") == {
+        key: "get" if key[1] == "namespaces" else verbs
+        for key, verbs in CONTROLLER.items()
+        if key[1] in ("jobs", "pods", "events", "persistentvolumeclaims", "namespaces")
+    }
+    bindings = {name: body for (kind, name), body in objects.items() if kind == "RoleBinding"}
+    assert set(bindings) == {"one/lab-hub", "one/lab-controller"}
+    for name, body in ((name.removeprefix("one/"), body) for name, body in bindings.items()):
+        assert body["roleRef"]["name"] == name
+        assert body["subjects"] == [
+            {"kind": "ServiceAccount", "name": name.removeprefix("lab-"), "namespace": "control"}
+        ]
+    assert not [key for key in objects if key[0] == "ValidatingAdmissionPolicy"]
+
+
+@pytest.mark.parametrize("values", [{}, {"groups": {"watch": "cluster", "pullSecrets": ["one"]}}])
+def test_nothing_that_leads_to_everything(values: Any) -> None:
+    for (kind, name), body in render(values).items():
+        if kind == "ClusterRole":
+            for rule in body["rules"]:
+                assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], name
+                assert not {"escalate", "impersonate"} & set(rule["verbs"]), name
+                assert not {"pods/exec", "pods/attach", "nodes", "serviceaccounts/token"} & set(rule["resources"]), name
+                if "secrets" in rule["resources"]:
+                    assert not {"get", "list", "watch"} & set(rule["verbs"]), name
+
+
+def test_every_policy_holds_the_controller_alone_and_is_bound() -> None:
+    objects = render()
+    policies = {name: body for (kind, name), body in objects.items() if kind == "ValidatingAdmissionPolicy"}
+    assert set(policies) == {"lab-namespaces", "lab-rolebindings", "lab-volumes"}
+    for name, body in policies.items():
+        (condition,) = body["spec"]["matchConditions"]
+        assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:control:controller'"
+        assert body["spec"]["failurePolicy"] == "Fail"
+        binding = objects["ValidatingAdmissionPolicyBinding", name]
+        assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
