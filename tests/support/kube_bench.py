@@ -134,7 +134,7 @@ async def kube_bench(database: Database, folder: Path, monkeypatch: Any, **setti
         # Of a client that KubeSpawner makes and that nothing here uses.
         monkeypatch.setattr("kubespawner.spawner.load_config", lambda **_: None)
         monkeypatch.setattr("kubespawner.spawner.shared_client", lambda *_: None)
-        side = kube_watch.HubSide(Cluster(request_timeout=0.5, pause=0.01, margin=0.2), pause=0.02, max_pause=0.1)
+        side = kube_watch.HubSide(Cluster(request_timeout=2.0, pause=0.01, margin=0.2), pause=0.02, max_pause=0.1)
         monkeypatch.setitem(kube_watch._sides, asyncio.get_running_loop(), side)
         try:
             yield KubeBench(api, side, database)
