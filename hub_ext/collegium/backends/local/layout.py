@@ -7,6 +7,7 @@ empty file per run that is not forgotten, so that watching costs nothing for the
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -40,6 +41,11 @@ class Layout:
         for folder in (self.root, self.runs, self.live, self.tmp, self.groups):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.tmp.iterdir():
+            if left.is_file():
+                # A lock; only of folders that are gone.
+                if not (self.tmp / left.name[1:].removesuffix(".lock")).exists():
+                    left.unlink(missing_ok=True)
+                continue
             with contextlib.suppress(OSError), locked(left, wait=False):
                 if not spare or left.stat().st_mtime < time.time() - spare:
                     tree.remove(left)
@@ -138,13 +144,29 @@ def write_private(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Hold a folder against other threads and processes that use this function; OSError if busy and not waiting."""
+    """Hold a folder against other threads and processes that use this function; OSError if busy and not waiting.
+
+    NFS refuses to lock a folder (EBADF), and a file beside it is locked instead; that file stays.
+    """
+    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(fd, how)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            beside = os.open(_beside(folder), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            os.dup2(beside, fd, inheritable=False)
+            os.close(beside)
+            fcntl.flock(fd, how)
         yield
     finally:
         os.close(fd)
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def supervised(attempt: Path) -> bool:
