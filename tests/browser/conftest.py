@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import OUTPUT, chromium, shot
+from support.browser import OUTPUT, chromium, visitor
 from support.installation import Installation as Hub
 
 # Servers are slow on a busy machine; what is expected is waited for.
@@ -35,12 +35,5 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh visitor; what they saw last is kept when the test fails."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(90_000)
-    opened = context.new_page()
-    failures = request.session.testsfailed
-    yield opened
-    if request.session.testsfailed > failures:
-        shot(opened, f"failed-{request.node.name}")
-    context.close()
+    with visitor(browser, request) as opened:
+        yield opened

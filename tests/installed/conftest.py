@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import OUTPUT, chromium, shot
+from support.browser import OUTPUT, chromium, visitor
 from support.cluster import TestCluster, running_cluster
 from support.release import Release
 from support.site import Site, demo_catalog
@@ -47,15 +47,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh visitor; what they saw last is kept when the test fails."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(90_000)
-    opened = context.new_page()
-    failures = request.session.testsfailed
-    yield opened
-    if request.session.testsfailed > failures:
-        shot(opened, f"failed-{request.node.name}", SHOTS)
-    context.close()
+    with visitor(browser, request, SHOTS) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ def test_the_api_server_is_away(site: Site) -> None:
         assert status == 200
     finally:
         site.cluster.component("apiserver", "start")
+        # The cluster itself takes its node for lost for some seconds and closes all services on it.
+        site.release.until("the proxy is reached again", site.answers, 300)
     ended = site.wait("ann", during, "Succeeded", "Failed", "Cancelled", seconds=240)
     assert (ended["state"], ended["attempt"]) == ("Succeeded", 1), ended
     ended = site.wait("ann", waiting, "Succeeded", "Failed", "Cancelled", seconds=240)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.installation import ROOT
@@ -58,3 +59,16 @@ def start_server(
     page.click("#spawn_form button[type=submit]")
     page.wait_for_url(f"**/user/{user}/{group}/lab**", timeout=180_000)
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=180_000)
+
+
+@contextlib.contextmanager
+def visitor(browser: Browser, request: pytest.FixtureRequest, folder: Path = OUTPUT) -> Iterator[Page]:
+    """A fresh visitor; what they saw last is kept in ``folder`` when the test fails."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(90_000)
+    opened = context.new_page()
+    failures = request.session.testsfailed
+    yield opened
+    if request.session.testsfailed > failures:
+        shot(opened, f"failed-{request.node.name}", folder)
+    context.close()

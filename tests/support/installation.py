@@ -40,6 +40,28 @@ def until(what: str, check: Callable[[], Any], seconds: float = 120, pause: floa
         time.sleep(pause)
 
 
+def call(
+    method: str, url: str, token: str | None, body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    """Status and decoded JSON (or text) of a request. Raises OSError where nobody answers."""
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, method=method)
+    request.add_header("Content-Type", "application/json")
+    if token is not None:
+        request.add_header("Authorization", f"token {token}")
+    for name, value in (headers or {}).items():
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            status, raw = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        status, raw = error.code, error.read()
+    try:
+        return status, json.loads(raw)
+    except ValueError:
+        return status, raw.decode(errors="replace")
+
+
 @dataclass
 class Installation:
     """``start`` may be called again after ``kill``: the state stays."""
@@ -147,22 +169,7 @@ install(c, state_dir={str(self.state)!r}, service_port={self.service_port}{catal
         self, method: str, url: str, token: str | None, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
         """Status and decoded JSON (or text) of a request; ``url`` may be relative to the API."""
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url if "://" in url else self.api + url, data, method=method)
-        request.add_header("Content-Type", "application/json")
-        if token is not None:
-            request.add_header("Authorization", f"token {token}")
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                status, raw = answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            status, raw = error.code, error.read()
-        try:
-            return status, json.loads(raw)
-        except ValueError:
-            return status, raw.decode(errors="replace")
+        return call(method, url if "://" in url else self.api + url, token, body, headers)
 
     def password(self, user: str) -> str:
         """The first password, as the hub printed it."""

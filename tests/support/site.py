@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import yaml
 
 from collegium.hub.configuration import DEMO_CATALOG
 from support.cluster import TestCluster
+from support.installation import call
 from support.release import Release
 
 #: What a pod asks for where the instance type says nothing: the cluster has the two cores of this machine.
@@ -60,22 +59,14 @@ class Site:
         self, method: str, url: str, token: str | None, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
         """Status and decoded JSON (or text) of a request; ``url`` may be relative to the API."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url if "://" in url else self.api + url, data, method=method)
-        request.add_header("Content-Type", "application/json")
-        if token is not None:
-            request.add_header("Authorization", f"token {token}")
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
+        return call(method, url if "://" in url else self.api + url, token, body, headers)
+
+    def answers(self) -> bool:
+        """Does the service answer through the proxy?"""
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                status, raw = answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            status, raw = error.code, error.read()
-        try:
-            return status, json.loads(raw)
-        except ValueError:
-            return status, raw.decode(errors="replace")
+            return self.request("GET", "/info", None)[0] == 200
+        except OSError:
+            return False
 
     def submit(self, user: str, group: str, command: str, instance_type: str = "small", **more: Any) -> dict[str, Any]:
         """A job of one command."""

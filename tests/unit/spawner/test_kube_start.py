@@ -28,6 +28,11 @@ SECRET = "canary-of-a-variable-0123456789"
 async def bench(demo_database, tmp_path, monkeypatch) -> AsyncIterator[KubeBench]:
     monkeypatch.setattr(kube_pod, "_QUOTA_LAG", 0.2)
     monkeypatch.setattr(kube_pod, "_PREPARING", 2.0)
+
+    async def listens(url: str) -> bool:
+        return "10.0.0.0" not in url
+
+    monkeypatch.setattr(kube_pod, "takes_connections", listens)
     monkeypatch.setattr(kube_pod, "_FIRST_LIST", 0.2)
     async with kube_bench(demo_database, tmp_path, monkeypatch) as found:
         image = Image("container", "Container", "localhost/user:test", variables={"PASSWORD": SECRET})
@@ -139,6 +144,7 @@ async def test_the_page_tells_what_is_waited_for(bench) -> None:
             " available: 3 node(s) didn't match Pod's node affinity/selector).",
         ),
         (pending("ContainerCreating"), "Its container is being set up: image and volumes."),
+        (running("10.0.0.0"), "The server's container runs and does not answer yet."),
         (
             pending("ErrImagePull", "rpc error: code = Unknown desc = connection refused"),
             "The image localhost/user:test cannot be pulled: connection refused.",
@@ -157,7 +163,7 @@ async def test_the_page_tells_what_is_waited_for(bench) -> None:
     for part in (
         "The place in the quota is taken; the home is being prepared.",
         "The server's pod is being made.",
-        "The server's container runs; waiting for its answer.",
+        "The server's container runs and does not answer yet.",
     ):
         assert part in text
 
@@ -222,6 +228,26 @@ async def test_a_start_that_cannot_succeed_ends_at_once_with_the_reason(bench, s
     assert text in error.message
     assert tail in error.jupyterhub_html_message
     assert bench.pods() == []
+
+
+async def test_a_server_that_ends_again_and_again_runs_in_between(bench) -> None:
+    task = asyncio.create_task(refused(bench))
+    pod, end = await bench.pod(), {"terminated": {"exitCode": 1, "message": "no"}}
+    for restarts in range(3):
+        bench.set_status(pod, running("10.0.0.0", restartCount=restarts))
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        bench.set_status(pod, running("10.0.0.0", restartCount=restarts, ready=False, state=end))
+        await asyncio.sleep(0.3)
+    assert (await task).message == "It ended 3 times while it was starting, last with exit code 1."
+
+
+async def test_a_server_is_up_when_it_listens(unused_tcp_port) -> None:
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    assert not await kube_pod.takes_connections(url)
+    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", unused_tcp_port)
+    assert await kube_pod.takes_connections(url)
+    server.close()
 
 
 async def test_missing_claims_and_images_are_waited_for_a_while(bench, monkeypatch) -> None:
