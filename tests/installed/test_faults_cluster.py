@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterator
+
+import pytest
 
 from support.site import Site, demo_catalog
 
 #: Seconds; longer than KubeSpawner's own watches try to come back (51).
 OUTAGE = float(os.environ.get("COLLEGIUM_TEST_OUTAGE", "75"))
+
+
+@pytest.fixture(autouse=True)
+def bob(site: Site) -> Iterator[None]:
+    """Each test begins and ends without a server of bob's."""
+    yield
+    if site.server("bob", "physics"):
+        site.stop_server("bob", "physics")
 
 
 def test_the_api_server_is_away(site: Site) -> None:
@@ -137,4 +148,3 @@ def test_a_missing_image_and_a_lowered_quota(site: Site) -> None:
         assert "localhost/nowhere:1" in ended["message"], ended
     finally:
         site.release.install(catalog=demo_catalog(site.cluster.images.user))
-        site.stop_server("bob", "physics")

@@ -125,7 +125,7 @@ class Site:
             "DELETE", f"{self.url}/hub/api/users/{user}/servers/{group}", self.token(user), {"remove": False}
         )
         assert status in (202, 204, 404), answer
-        self.release.until(f"{user}'s server is gone", lambda: not self.server(user, group).get("pending"), 120)
+        self.release.until(f"{user}'s server is gone", lambda: not self.server(user, group), 120)
 
     def pods(self, group: str, kind: str) -> list[dict[str, Any]]:
         """Pods of servers, jobs or copies in the group's namespace."""

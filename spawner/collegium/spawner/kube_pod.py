@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from collegium.backends.kubernetes import cause
 from collegium.backends.kubernetes.client import POD, AlreadyExists, Refused
@@ -29,6 +30,8 @@ _QUOTA_LAG = 5.0
 #: A namespace, or the rights in it, may be made just now.
 _PREPARING = 10.0
 _LONGEST_PAUSE = 10.0
+#: Between tries to connect, at first.
+_FIRST_TRY = 0.1
 #: After a start of the hub, how long to wait for the first list before the pod alone is asked for.
 _FIRST_LIST = 10.0
 
@@ -135,17 +138,20 @@ class PodSpawner(PlacedSpawner):
             raise too_slow(time.monotonic() - self._begun, reason)
 
     async def _until_running(self, view: ServerPods, made: Pod) -> Pod:
+        """The pod once its server takes connections: one that ends again and again runs in between, too."""
         patience, events, pod = Patience(), PodEvents(hub_side().cluster, made), made
+        pause = _FIRST_TRY
         while True:
-            if is_running(pod):
-                self.story.tell("The server's container runs; waiting for its answer.", kube_story.READY)
+            if is_running(pod) and await takes_connections(self._get_pod_url(pod)):
                 return pod
             if pod["metadata"].get("deletionTimestamp"):
                 raise start_failure("Its pod was deleted while it was starting.")
             message, percent = patience.judge(pod, await events.get())
             self.story.tell(message, percent)
             self._check_time(message)
-            await view.change(self.namespace, self.pod_name, version_of(pod), 1.0)
+            # While it does not run, every change of the pod is told; that it listens, nobody tells.
+            pause = min(pause * 1.5, 0.5) if is_running(pod) else _FIRST_TRY
+            await view.change(self.namespace, self.pod_name, version_of(pod), pause if is_running(pod) else 1.0)
             seen = view.get(self.namespace, self.pod_name)
             if seen is not None and seen["metadata"]["uid"] == made["metadata"]["uid"]:
                 pod = seen
@@ -315,3 +321,15 @@ class PodSpawner(PlacedSpawner):
             except Conflict:
                 # Another pod of that name by now: look again.
                 await asyncio.sleep(pause)
+
+
+async def takes_connections(url: str) -> bool:
+    """Whether somebody listens there."""
+    where = urlsplit(url)
+    try:
+        async with asyncio.timeout(2):
+            _, writer = await asyncio.open_connection(where.hostname, where.port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -15,7 +15,7 @@ from collegium.domain.errors import shorten
 from collegium.spawner.refusals import Refusal, start_failure
 
 #: Progress on the page, by what is waited for.
-RESERVED, CREATED, PLACING, PREPARING, PULLING, RUNNING, READY = 5, 15, 25, 40, 55, 80, 90
+RESERVED, CREATED, PLACING, PREPARING, PULLING, RUNNING = 5, 15, 25, 40, 55, 80
 _STAGES = {
     "Pulling": PULLING,
     "ErrImagePull": PULLING,
@@ -104,7 +104,7 @@ class Patience:
         self.cause = cause.waiting(pod, events)
         if self.cause is None:
             self._held = None
-            return "The server's container runs.", RUNNING
+            return "The server's container runs and does not answer yet.", RUNNING
         message = sentence(self.cause, pod)
         if self._hopeless(self.cause):
             raise start_failure(message)
