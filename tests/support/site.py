@@ -120,9 +120,9 @@ class Site:
         return self.server(user, group)
 
     def stop_server(self, user: str, group: str) -> None:
-        """Stop it and wait until it is gone."""
+        """Stop it, forget what it was started with, and wait until it is gone."""
         status, answer = self.request(
-            "DELETE", f"{self.url}/hub/api/users/{user}/servers/{group}", self.token(user), {"remove": False}
+            "DELETE", f"{self.url}/hub/api/users/{user}/servers/{group}", self.token(user), {"remove": True}
         )
         assert status in (202, 204, 404), answer
         self.release.until(f"{user}'s server is gone", lambda: not self.server(user, group), 120)
