@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -102,6 +103,23 @@ class TestCluster:
         They are containerd, etcd, apiserver, kcm, scheduler, kubelet, proxy, dns, netpol and provisioner.
         """
         self._node("component").script("node.sh", action, name)
+        if name in ("apiserver", "etcd") and action in ("start", "restart"):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait until writes are taken: an API server that has just begun refuses what it will allow in a moment."""
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "settle", "namespace": "default"}}
+        pod["spec"] = {"containers": [{"name": "settle", "image": "settle"}]}
+        until = time.monotonic() + 120
+        while True:
+            try:
+                self.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
+                self.kubectl("wait", "--for=condition=Ready", "node", "-l", "cluster.test/kind=real", "--timeout=30s")
+                return
+            except ClusterError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
 
     @property
     def files_dir(self) -> Path:
