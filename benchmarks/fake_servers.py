@@ -1,4 +1,4 @@
-"""Answers HTTP at the addresses of simulated pods: ``python -m benchmarks.fake_servers PORT``.
+"""Answers HTTP at the addresses of simulated pods: ``python -m benchmarks.fake_servers PORT NETWORK``.
 
 A hub asks a new server over HTTP whether it is there, and nothing listens at a simulated pod's address. So this machine
 takes the whole range of those addresses for its own while a benchmark runs (a ``local`` route, Linux's AnyIP), and one
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import ipaddress
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,14 +29,13 @@ def fake_servers(host_ip: str, port: int) -> Iterator[None]:
     from benchmarks.running import until
 
     # As tests/cluster/env.sh has it.
-    range_of_pods = f"10.{244 - int(host_ip.split('.')[2])}.128.0/17"
-    route = ["local", range_of_pods, "dev", "lo"]
+    pods = ipaddress.ip_network(f"10.{244 - int(host_ip.split('.')[2])}.128.0/17")
+    route = ["local", str(pods), "dev", "lo"]
     subprocess.run(["ip", "route", "replace", *route], check=True)
-    argv = [sys.executable, "-m", "benchmarks.fake_servers", str(port)]
+    argv = [sys.executable, "-m", "benchmarks.fake_servers", str(port), str(pods)]
     process = subprocess.Popen(argv, cwd=Path(__file__).parents[1], stdin=subprocess.DEVNULL)
     try:
-        first = range_of_pods.replace("128.0/17", "128.1")
-        until("the servers answer", lambda: asyncio.run(_answers(first, port)), 30)
+        until("the servers answer", lambda: asyncio.run(_answers(str(pods[1]), port)), 30)
         yield
     finally:
         process.terminate()
@@ -53,10 +53,15 @@ async def _answers(host: str, port: int) -> bool:
 
 
 class _Always(asyncio.Protocol):
-    """Every request gets the same answer."""
+    """Every request gets the same answer, at the pods' addresses and at no other of this machine."""
+
+    def __init__(self, pods: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
+        self._pods = pods
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport, self._head = transport, b""
+        if ipaddress.ip_address(transport.get_extra_info("sockname")[0]) not in self._pods:
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._head += data
@@ -66,10 +71,12 @@ class _Always(asyncio.Protocol):
             self._transport.write(_ANSWER)
 
 
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(_Always, "0.0.0.0", port, backlog=1000)
+async def _serve(port: int, pods: str) -> None:
+    network = ipaddress.ip_network(pods)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Always(network), "0.0.0.0", port, backlog=1000)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))
+    asyncio.run(_serve(int(sys.argv[1]), sys.argv[2]))

@@ -190,7 +190,9 @@ def _show(taken: dict[str, list[Found]], count: int, spaces: int, rest: float) -
         return percentile([float(getattr(found, name)) for found in taken[way]], 0.5)
 
     head = ("", "first sync", "to raw", "to KubeSpawner's", "memory kept", "to raw", "to KubeSpawner's")
-    rows = [(*head, "memory at most", "longest stall of the event loop", f"of a core at rest ({rest:.0f} s)")]
+    rows: list[tuple[str, ...]] = [
+        (*head, "memory at most", "longest stall of the event loop", f"of a core at rest ({rest:.0f} s)")
+    ]
     for way, title in WAYS.items():
         seconds, kept = middle(way, "seconds"), middle(way, "kept")
         against = [ratio(seconds, middle(other, "seconds")) for other in ("raw", "stock")]

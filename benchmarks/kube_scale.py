@@ -4,7 +4,7 @@
              beside one plain GET of the same list and beside KubeSpawner's reflector. About 9 minutes.
 ``servers``  N servers of one hub (default 1,000; 2,000 for the record) with GroupKubeSpawner, then of one with
              KubeSpawner: how late the hub's event loop is while they start and while they run, and memory per server.
-``jobs``     N jobs (default 2,000; 10,000 for the record) by the REST API: processor and memory of the controller, and
+``jobs``     N jobs (default 1,000; 10,000 for the record) by the REST API: processor and memory of the controller, and
              processor of the API server, beside as many bare Jobs made, watched and removed by a plain loop.
 
 Nodes and pods are simulated: pods are scheduled, get an address and a status, and Jobs' pods end at once. Nothing runs
@@ -35,7 +35,7 @@ def main() -> None:
         elif given.part == "servers":
             servers(found, place, given.count or (60 if given.quick else 1000), 15.0 if given.quick else 60.0)
         else:
-            jobs(found, place, given.count or (60 if given.quick else 2000))
+            jobs(found, place, given.count or (60 if given.quick else 1000))
 
 
 if __name__ == "__main__":

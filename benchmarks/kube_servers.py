@@ -68,7 +68,7 @@ def servers(kube: Kube, place: Path, count: int, rest: float) -> None:
                 found.append(asyncio.run(_play(hub, groups, rest)))
             print(f"{name}: {count} servers after {found[-1].seconds:.0f} s", flush=True)
             kube.clear()
-    _show(*found, count, rest)
+    _show(found[0], found[1], count, rest)
 
 
 def _users(first: int, last: int) -> list[str]:

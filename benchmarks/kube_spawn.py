@@ -5,8 +5,9 @@ with KubeSpawner, see ``kube_hubs``. They start the same image with the same lim
 turns. Time runs from the POST until the hub says ready and the server's own ``/api`` answers through the proxy. The
 second table says where it goes, as a watch of this program saw the pods.
 
-``--quick``: 3 starts of each. Prints whether the goals are met; it does not fail, because the hub's own waiting is a
-lottery (it asks the new server after pauses that it draws) and single starts vary by seconds on two cores.
+``--quick``: 3 starts of each. Prints whether the goals are met; it does not fail, because single starts vary by seconds
+on two cores, and waiting is a lottery: every hub asks the new server after pauses that it draws, and KubeSpawner looks
+at its pods after such pauses, too. The time to the running container has nothing of that in it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def show(mine: list[Start], theirs: list[Start]) -> None:
     rows.append(("median, to the container running (no lottery in it)", f"{a:.2f} s", f"{b:.2f} s", ratio(a, b)))
     title = f"Spawn to a JupyterLab in a pod that answers, {len(mine)} of each, in turns"
     table(title, rows, ["jupyterhub", "jupyterhub-kubespawner"])
-    steps = [("where it goes, median", "Collegium", "stock")]
+    steps: list[tuple[str, ...]] = [("where it goes, median", "Collegium", "stock")]
     before: str | None = None
     for name, text in STEPS.items():
         cells = []

@@ -17,7 +17,6 @@ import json
 import os
 import random
 import shutil
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -251,7 +250,7 @@ def show(taken: dict[str, list[Start]], kind: str) -> None:
         ratios[name] = a / b
     count = len(begun["ours"])
     table(f"Submit to the job's first act on Kubernetes ({kind}), {count} of each, in turns", rows, ["sqlalchemy"])
-    steps = [("where it goes, median", "Collegium", "kubectl create", "POST of our Job")]
+    steps: list[tuple[str, ...]] = [("where it goes, median", "Collegium", "kubectl create", "POST of our Job")]
     before: dict[str, str] = {}
     for name, text in STEPS.items():
         cells = []
@@ -282,4 +281,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

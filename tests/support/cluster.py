@@ -85,6 +85,8 @@ class TestCluster:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         self.apply(manifest)
         try:
+            # Nobody can make pods in it before.
+            self.kubectl("-n", name, "wait", "--for=create", "serviceaccount/default", "--timeout=120s")
             yield name
         finally:
             self.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

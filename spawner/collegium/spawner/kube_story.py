@@ -28,7 +28,8 @@ _STAGES = {
 STUCK = 60.0
 #: A volume or secret that is not there may be on its way, but not for long.
 _MISSING = re.compile(r'(persistentvolumeclaim|secret|configmap) "[^"]*" (is )?not found', re.IGNORECASE)
-_MISSING_GRACE = 30.0
+# Long: after an outage of the API server the scheduler does not know new claims for a while.
+_MISSING_GRACE = 90.0
 _SHORTAGE = re.compile(r"Insufficient ([a-z0-9](?:[a-z0-9./_-]*[a-z0-9])?)", re.IGNORECASE)
 _NOT_MATCHING = re.compile(r"didn't match Pod's node affinity/selector|untolerated taint", re.IGNORECASE)
 #: The server's program is not there: starting it again will not help.
