@@ -119,9 +119,10 @@ printf '%s ' "$CLUSTER_BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 
   --proxy-client-cert-file=$PKI/front-client.crt --proxy-client-key-file=$PKI/front-client.key --requestheader-client-ca-file=$PKI/front.crt \
   --requestheader-allowed-names=front-proxy-client --requestheader-extra-headers-prefix=X-Remote-Extra- --requestheader-group-headers=X-Remote-Group --requestheader-username-headers=X-Remote-User \
   --enable-aggregator-routing=true --profiling=false > "$CONF/apiserver.cmd"
+# One node: after an API server was away it must not be taken for lost, with all services on it.
 printf '%s ' "$CLUSTER_BIN/kube-controller-manager" --kubeconfig=$CONF/kcm.kubeconfig --authentication-kubeconfig=$CONF/kcm.kubeconfig --authorization-kubeconfig=$CONF/kcm.kubeconfig \
   --cluster-cidr=$POD_NET --allocate-node-cidrs=false --service-cluster-ip-range=$SVC_CIDR --cluster-name=$NAME \
-  --root-ca-file=$PKI/ca.crt --service-account-private-key-file=$PKI/sa.key --use-service-account-credentials=true --leader-elect=false --kube-api-qps=200 --kube-api-burst=400 \
+  --root-ca-file=$PKI/ca.crt --service-account-private-key-file=$PKI/sa.key --use-service-account-credentials=true --leader-elect=false --kube-api-qps=200 --kube-api-burst=400 --node-monitor-grace-period=15m \
   --cluster-signing-cert-file=$PKI/ca.crt --cluster-signing-key-file=$PKI/ca.key --bind-address=127.0.0.1 --profiling=false > "$CONF/kcm.cmd"
 printf '%s ' "$CLUSTER_BIN/kube-scheduler" --kubeconfig=$CONF/scheduler.kubeconfig --authentication-kubeconfig=$CONF/scheduler.kubeconfig --authorization-kubeconfig=$CONF/scheduler.kubeconfig --leader-elect=false --kube-api-qps=200 --kube-api-burst=400 --bind-address=127.0.0.1 --profiling=false > "$CONF/scheduler.cmd"
 echo "containerd --config $CONF/containerd.toml" > "$CONF/containerd.cmd"
