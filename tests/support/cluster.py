@@ -107,6 +107,9 @@ class TestCluster:
         self._node("component").script("node.sh", action, name)
         if name in ("apiserver", "etcd") and action in ("start", "restart"):
             self._settle()
+            # With leader election they would have ended and begun anew; ours wait up to a minute and a half to look.
+            for follower in ("kcm", "scheduler"):
+                self._node("component").script("node.sh", "restart", follower)
 
     def _settle(self) -> None:
         """Wait until writes are taken: an API server that has just begun refuses what it will allow in a moment."""
