@@ -179,11 +179,13 @@ async def test_pages_of_a_real_list(api: Cluster, space: str) -> None:
 
 
 async def test_a_watch_says_a_bookmark_before_it_ends(api: Cluster, space: str) -> None:
-    # That is what tells an idle watch from one that has stalled. A server whose own cache is young has none to send.
+    # That is what tells an idle watch from one that has stalled. Something has to move at the server for it, though
+    # nothing that is watched; where nothing does, a watch may end without a word.
     said: set[str] = set()
-    for _ in range(10):
-        _, version = await api.list(POD, space)
-        events = api.watch(POD, space, resource_version=version, timeout_seconds=6)
+    for number in range(10):
+        _, version = await api.list(CONFIG_MAP, space)
+        await api.create(CONFIG_MAP, {"metadata": {"name": f"moves-{number}"}}, space)
+        events = api.watch(CONFIG_MAP, space, labels="is=nowhere", resource_version=version, timeout_seconds=6)
         async with aclosing(events):
             said |= {kind async for kind, _ in events}
         if said:
