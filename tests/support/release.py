@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import json
 import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +19,10 @@ from typing import Any
 import yaml
 
 from collegium.hub.visit import Visit
-from support.cluster import Images
+from support.cluster import OWN, Images
 from support.installation import ROOT, until
 
 CHART = ROOT / "helm" / "collegium"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collegium" / "cluster"
 #: Helm from the Go module does not know a version of Kubernetes to render for without a cluster.
 VERSION = "1.35.4"
 UID = 1000
@@ -66,10 +67,21 @@ VALUES: dict[str, Any] = {
 
 
 def program(name: str) -> str:
-    """helm or kubectl: on the path, or as the test cluster's set-up built it."""
-    found = shutil.which(name) or shutil.which(name, path=CACHE / "bin")
-    assert found, f"{name} is missing; the test cluster's set-up builds it"
-    return found
+    """helm or kubectl as the test cluster's set-up builds them, or the operator's own beside a cluster of theirs."""
+    if os.environ.get(OWN) and (found := shutil.which(name)):
+        return found
+    return str(_built("helm" if name == "helm" else "kube")[name])
+
+
+@functools.cache
+def _built(part: str) -> Mapping[str, Path]:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import _programs
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    programs: Mapping[str, Path] = _programs.programs([part])
+    return programs
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
