@@ -151,3 +151,19 @@ def total(vectors: Iterable[Resources]) -> Resources:
         for name, amount in vector.items():
             sums[name] = sums.get(name, 0) + amount
     return Resources(sums)
+
+
+def size_hints(resources: Resources) -> dict[str, str]:
+    """What programs read to size themselves: JupyterHub's CPU_LIMIT (cores) and MEM_LIMIT (bytes), and threads."""
+    found: dict[str, str] = {}
+    if cpu := resources[CPU]:
+        found["CPU_LIMIT"] = f"{cpu // 1000}.{cpu % 1000:03d}".rstrip("0").rstrip(".")
+        found["OMP_NUM_THREADS"] = str(whole_cores(cpu))
+    if memory := resources[MEMORY]:
+        found["MEM_LIMIT"] = str(memory)
+    return found
+
+
+def whole_cores(cpu: int) -> int:
+    """Cores that so many millicores take at least in part."""
+    return -(-cpu // 1000)

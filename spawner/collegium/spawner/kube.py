@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from collegium.backends.kubernetes import pods
 from collegium.backends.kubernetes.homes import ensure_home, home_volume
 from collegium.domain.errors import InvalidInput, Unavailable
 from collegium.domain.launch import LaunchSpec
+from collegium.domain.resources import size_hints
 from collegium.spawner import kube_story
 from collegium.spawner.kube_manifest import PodPlan, dress, literal_environment, plain
 from collegium.spawner.kube_pod import PodSpawner
@@ -67,7 +67,7 @@ class GroupKubeSpawner(GroupSpawnerMixin, PodSpawner):
         """The environment of the mixin with HOME and what programs size themselves by; all text literal."""
         env: dict[str, Any] = super().get_env()
         if self.launch is not None:
-            mine = {"HOME": self.kubernetes.home_mount, **pods.size_hints(self.launch.resources)}
+            mine = {"HOME": self.kubernetes.home_mount, **size_hints(self.launch.resources)}
             said = {*self.launch.image.variables, *self.environment}
             env.update({k: v for k, v in mine.items() if k not in said})
         return literal_environment(env)

@@ -22,6 +22,7 @@ from collegium.domain.catalog import Image
 from collegium.domain.errors import Unavailable
 from collegium.domain.launch import LaunchSpec
 from collegium.domain.names import bound_name
+from collegium.domain.resources import size_hints
 from collegium.settings import Settings
 from collegium.spawner import process
 from collegium.spawner.homes import home_of
@@ -183,7 +184,7 @@ class GroupLocalSpawner(GroupSpawnerMixin, ProcessSpawner):
         env["SHELL"] = shutil.which("bash") or "/bin/sh"
         env["PATH"] = os.pathsep.join([str(Path(self.cmd[0]).parent), "/usr/local/bin", "/usr/bin", "/bin"])
         if self.launch is not None:
-            hints = detected_limiter().hints(self.launch.resources)
+            hints = size_hints(self.launch.resources)
             env.update({k: v for k, v in hints.items() if k not in self.launch.image.variables})
         return env
 

@@ -14,7 +14,7 @@ from collegium.backends.local.limits import PARENT, PREFIX, Limiter
 from collegium.backends.ports import PYTHON, RunPhase
 from collegium.domain.jobs import JobReason
 from collegium.domain.names import new_id
-from collegium.domain.resources import Resources
+from collegium.domain.resources import Resources, size_hints
 
 #: Those that work here; the weakest always does. Which ones were found shows in the test ids.
 HERE = {limiter.kind: limiter for limiter in Limiter.candidates() if limiter.works()} | {"rlimit": Limiter("rlimit")}
@@ -206,7 +206,7 @@ def test_ids_that_are_none(limiter: Limiter, name: str) -> None:
 
 
 def test_hints() -> None:
-    hints = Limiter("rlimit").hints
+    hints = size_hints
     assert hints(Resources.parse({"cpu": "2500m", "memory": "1Gi"})) == {
         "CPU_LIMIT": "2.5",
         "MEM_LIMIT": "1073741824",

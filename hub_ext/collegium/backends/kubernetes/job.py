@@ -12,6 +12,7 @@ from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.ports import PYTHON, RunRequest, StartFailed, fill
 from collegium.domain.errors import DomainError
 from collegium.domain.names import check_env_name
+from collegium.domain.resources import size_hints
 
 #: Where a run has its files.
 WORK, ARTIFACTS, LOG, END = "/collegium/work", "/collegium/artifacts", "/collegium/log", "/collegium/end"
@@ -171,7 +172,7 @@ def _environment(request: RunRequest) -> dict[str, str]:
         "COLLEGIUM_USER": request.user,
         "COLLEGIUM_ARTIFACTS": ARTIFACTS,
         **request.image.variables,
-        **pods.size_hints(request.resources),
+        **size_hints(request.resources),
         **{name: _filled(f"environment variable {name}", value) for name, value in request.environment.items()},
         RUN_MARK: request.key,
     }

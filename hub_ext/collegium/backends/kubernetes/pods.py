@@ -121,14 +121,3 @@ def literal(text: str) -> str:
 def environment_list(variables: Mapping[str, str]) -> list[dict[str, str]]:
     """``env`` of a container, every value literal."""
     return [{"name": name, "value": literal(value)} for name, value in variables.items()]
-
-
-def size_hints(resources: Resources) -> dict[str, str]:
-    """What programs read to size themselves: JupyterHub's CPU_LIMIT (cores) and MEM_LIMIT (bytes), and threads."""
-    found: dict[str, str] = {}
-    if cpu := resources[CPU]:
-        found["CPU_LIMIT"] = f"{cpu // 1000}.{cpu % 1000:03d}".rstrip("0").rstrip(".")
-        found["OMP_NUM_THREADS"] = str(-(-cpu // 1000))
-    if memory := resources[MEMORY]:
-        found["MEM_LIMIT"] = str(memory)
-    return found

@@ -12,6 +12,7 @@ from collegium.backends.ports import RunRequest, StartFailed, fill
 from collegium.domain.catalog import Image
 from collegium.domain.errors import DomainError
 from collegium.domain.names import check_env_name
+from collegium.domain.resources import size_hints
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Carries the run's key in every process of the run, so that what outlives its supervisor can be found.
@@ -64,7 +65,7 @@ def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[
         "COLLEGIUM_ARTIFACTS": artifacts,
         **({"TZ": os.environ["TZ"]} if "TZ" in os.environ else {}),
         **request.image.variables,
-        **limiter.hints(request.resources),
+        **size_hints(request.resources),
         **{name: filled(f"environment variable {name}", value) for name, value in request.environment.items()},
         RUN_MARK: request.key,
     }

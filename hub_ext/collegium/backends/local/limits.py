@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collegium.backends.local import exec_limited
-from collegium.domain.resources import CPU, MEMORY, Resources
+from collegium.domain.resources import CPU, MEMORY, Resources, whole_cores
 
 PARENT = "collegium"
 PREFIX = "collegium-"
@@ -126,16 +126,6 @@ class Limiter:
         """``argv`` with a prefix that puts the process under its limits and then becomes the program."""
         return [sys.executable, "-I", "-S", exec_limited.__file__, *self.plan(workload_id, resources), "--", *argv]
 
-    def hints(self, resources: Resources) -> dict[str, str]:
-        """What programs read to size themselves: JupyterHub's CPU_LIMIT (cores) and MEM_LIMIT (bytes), and threads."""
-        found: dict[str, str] = {}
-        if cpu := resources[CPU]:
-            found["CPU_LIMIT"] = f"{cpu // 1000}.{cpu % 1000:03d}".rstrip("0").rstrip(".")
-            found["OMP_NUM_THREADS"] = str(_whole_cores(cpu))
-        if memory := resources[MEMORY]:
-            found["MEM_LIMIT"] = str(memory)
-        return found
-
     def release(self, workload_id: str) -> None:
         """End what is left of a workload and remove its cgroups; fine if there is nothing. Never raises OSError."""
         for root in self.roots:
@@ -161,7 +151,7 @@ class Limiter:
         steps = []
         if cpu:
             allowed = sorted(os.sched_getaffinity(0))
-            count = min(_whole_cores(cpu), len(allowed))
+            count = min(whole_cores(cpu), len(allowed))
             # Each workload begins where the last one ended, so that they spread.
             start = next(self._turn) * count
             chosen = sorted({allowed[(start + i) % len(allowed)] for i in range(count)})
@@ -175,10 +165,6 @@ class Limiter:
         control = self.roots[0] / "cgroup.subtree_control"
         if not {"memory", "cpu"} <= set(control.read_text().split()):
             control.write_text("+memory +cpu")
-
-
-def _whole_cores(cpu: int) -> int:
-    return -(-cpu // 1000)
 
 
 def _own_cgroups(proc: Path) -> tuple[Path | None, dict[str, Path]]:
