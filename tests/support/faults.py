@@ -196,7 +196,8 @@ class Load:
         count = 0
         while not self._stop.is_set():
             count += 1
-            key = f"{user}-{group}-{count}"
+            # With the seed: several loads meet one installation, and a key is for ever.
+            key = f"{user}-{group}-{self.seed:x}-{count}"
             say = f"$COLLEGIUM_JOB_ID $COLLEGIUM_JOB_ATTEMPT >> {self.target or self.lines}"
             body = {
                 "name": key,
