@@ -71,13 +71,27 @@ def parse_catalog(raw: bytes, name: str = "catalog.yaml") -> CatalogFile:
 
 
 def _read_yaml(raw: bytes, name: str) -> tuple[Any, dict[Location, tuple[int, int]]]:
+    documents = read_documents(raw, name)
+    if not documents:
+        raise CatalogError(name, [Problem(1, 1, "", "is empty; it needs at least 'version: 1'")])
+    if len(documents) > 1:
+        place = documents[1][1].get((), (1, 1))
+        raise CatalogError(name, [Problem(*place, "", f"holds {len(documents)} documents, one is allowed")])
+    return documents[0]
+
+
+def read_documents(raw: bytes, name: str) -> list[tuple[Any, dict[Location, tuple[int, int]]]]:
+    """Every document of a YAML file as plain data, with the line and column of each value. Raises CatalogError.
+
+    Numbers that are no plain integers keep their text, so that none goes through a float.
+    """
     try:
         text = raw.decode("utf-8")
         # Aliases are refused while reading events, so that no bomb is ever expanded.
         for event in yaml.parse(text, yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
                 raise CatalogError(name, [Problem(*_mark(event), "", f"aliases (*{event.anchor}) are not allowed")])
-        node = yaml.compose(text, yaml.SafeLoader)
+        nodes = list(yaml.compose_all(text, yaml.SafeLoader))
     except UnicodeDecodeError as error:
         raise CatalogError(name, [Problem(1, 1, "", f"is not UTF-8 text (byte {error.start})")]) from None
     except yaml.MarkedYAMLError as error:
@@ -86,14 +100,14 @@ def _read_yaml(raw: bytes, name: str) -> tuple[Any, dict[Location, tuple[int, in
         raise CatalogError(name, [Problem(1, 1, "", f"is not valid YAML: {shorten(str(error))}")]) from None
     except RecursionError:
         raise CatalogError(name, [Problem(1, 1, "", "is nested too deeply")]) from None
-    if node is None:
-        raise CatalogError(name, [Problem(1, 1, "", "is empty; it needs at least 'version: 1'")])
-    where: dict[Location, tuple[int, int]] = {}
     problems: list[Problem] = []
-    data = _construct(node, (), where, problems)
+    documents = []
+    for node in nodes:
+        where: dict[Location, tuple[int, int]] = {}
+        documents.append((_construct(node, (), where, problems), where))
     if problems:
         raise CatalogError(name, problems)
-    return data, where
+    return documents
 
 
 def _construct(

@@ -130,7 +130,10 @@ Granted = Annotated[DatasetGrant, BeforeValidator(_short_form("name"), json_sche
 
 
 class GroupEntry(Strict):
-    """A group: the unit of quota and of sharing. A limit left out is no limit, 0 is none."""
+    """A group: the unit of quota and of sharing. A limit left out is no limit, 0 is none.
+
+    ``invitations`` lets the group's admins invite people, where an identity provider with an account for it is set up.
+    """
 
     name: GroupName
     display_name: Label | None = None
@@ -138,6 +141,7 @@ class GroupEntry(Strict):
     contact: Annotated[str, Field(max_length=200)] = ""
     limits: LimitMap = Field(default_factory=dict)
     member_limits: LimitMap = Field(default_factory=dict)
+    invitations: bool = False
     members: dict[UserName, Member] = Field(default_factory=dict)
     instance_types: list[ObjectName] = Field(default_factory=list)
     images: list[ObjectName] = Field(default_factory=list)

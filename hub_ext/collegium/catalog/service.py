@@ -67,6 +67,7 @@ def declared(catalog: CatalogFile) -> Declared:
                 g.contact,
                 Limits.parse(g.limits),
                 Limits.parse(g.member_limits),
+                invitations=g.invitations,
             )
             for g in catalog.groups
         ),

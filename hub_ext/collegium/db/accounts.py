@@ -88,6 +88,7 @@ class Groups:
             "limits": dict(group.limits),
             "member_limits": dict(group.member_limits),
             "managed_by": group.managed_by.value,
+            "invitations": group.invitations,
         }
         if not self._c.execute(sa.update(t.groups).where(t.groups.c.name == group.name).values(values)).rowcount:
             self._c.execute(sa.insert(t.groups).values(name=group.name, **values))
@@ -178,6 +179,7 @@ def _group(row: Any) -> Group:
         Limits(row.limits),
         Limits(row.member_limits),
         ManagedBy(row.managed_by),
+        row.invitations,
     )
 
 

@@ -21,7 +21,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from collegium.db import announce
 from collegium.db.accounts import Groups, Memberships, Users
+from collegium.db.audit import Audit
 from collegium.db.catalog import Catalog
+from collegium.db.identities import GroupBindings, Identities, Providers, Revocations
+from collegium.db.invitations import Invitations
 from collegium.db.jobs import Events, IdempotencyKeys, Jobs
 from collegium.db.operations import Leases
 from collegium.db.reservations import Reservations
@@ -46,6 +49,12 @@ class UnitOfWork:
         self.events = Events(connection)
         self.idempotency_keys = IdempotencyKeys(connection)
         self.leases = Leases(connection)
+        self.identities = Identities(connection)
+        self.group_bindings = GroupBindings(connection)
+        self.providers = Providers(connection)
+        self.revocations = Revocations(connection)
+        self.audit = Audit(connection)
+        self.invitations = Invitations(connection)
 
     def announce(self) -> None:
         """Tell other processes, once this is committed, that there is something to do (see ``Database.listen``)."""

@@ -60,6 +60,7 @@ groups = sa.Table(
     sa.Column("limits", sa.JSON, nullable=False),
     sa.Column("member_limits", sa.JSON, nullable=False),
     sa.Column("managed_by", sa.String(8), nullable=False),
+    sa.Column("invitations", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 memberships = sa.Table(
@@ -201,4 +202,112 @@ leases = sa.Table(
     sa.Column("holder", sa.String(64), nullable=False),
     sa.Column("generation", sa.BigInteger, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("user_name", sa.String(128), primary_key=True),
+    sa.Column("issuer", sa.String(500), nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    sa.Column("email", sa.String(320), nullable=False),
+    sa.Column("email_verified", sa.Boolean, nullable=False),
+    sa.Column("standing", sa.String(12), nullable=False),
+    sa.Column("checked_at", Moment),
+    sa.Column("seen_at", Moment, index=True),
+    sa.UniqueConstraint("issuer", "subject"),
+)
+
+identity_groups = sa.Table(
+    "identity_groups",
+    metadata,
+    sa.Column("group_name", sa.String(30), primary_key=True),
+    sa.Column("issuer", sa.String(500), nullable=False),
+    sa.Column("path", sa.Text, nullable=False, index=True),
+    sa.Column("external_id", sa.String(64), nullable=False),
+    sa.Column("gone_at", Moment),
+    sa.Column("roles", sa.JSON, nullable=False),
+)
+
+identity_providers = sa.Table(
+    "identity_providers",
+    metadata,
+    sa.Column("issuer", sa.String(500), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("synced_at", Moment),
+    sa.Column("report", sa.JSON, nullable=False),
+)
+
+revocations = sa.Table(
+    "revocations",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("group_name", sa.String(30), nullable=False),
+    sa.Column("user_name", sa.String(128), nullable=False),
+    sa.Column("reason", sa.String(12), nullable=False),
+    sa.Column("noticed_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("holders", sa.JSON, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("outcome", sa.String(12), nullable=False),
+)
+_unended = sa.text("ended_at IS NULL")
+sa.Index(
+    "uq_revocations_open",
+    revocations.c.group_name,
+    revocations.c.user_name,
+    unique=True,
+    sqlite_where=_unended,
+    postgresql_where=_unended,
+)
+sa.Index("ix_revocations_group_name_noticed_at", revocations.c.group_name, revocations.c.noticed_at)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("at", Moment, nullable=False, index=True),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("group_name", sa.String(30), nullable=False),
+    sa.Column("object", sa.String(320), nullable=False),
+    sa.Column("outcome", sa.String(12), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_audit_group_name_sequence", audit.c.group_name, audit.c.sequence)
+
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("group_name", sa.String(30), nullable=False, index=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_by", sa.String(128), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("max_uses", sa.Integer, nullable=False),
+    sa.Column("email", sa.String(320), nullable=False),
+    sa.Column("domains", sa.JSON, nullable=False),
+    sa.Column("note", sa.String(120), nullable=False),
+    sa.Column("mailed_at", Moment),
+    sa.Column("revoked_at", Moment),
+    sa.Column("revoked_by", sa.String(128), nullable=False),
+)
+
+invitation_uses = sa.Table(
+    "invitation_uses",
+    metadata,
+    sa.Column("invitation_id", sa.String(40), sa.ForeignKey("invitations.id"), primary_key=True),
+    # The account's subject at the provider, or the asked user name while the account is being made.
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("user_name", sa.String(128), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    # "taken" when the place is counted, "done" when the provider has the membership.
+    sa.Column("state", sa.String(8), nullable=False),
 )

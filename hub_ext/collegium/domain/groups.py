@@ -29,10 +29,11 @@ class Role(enum.StrEnum):
 
 
 class ManagedBy(enum.StrEnum):
-    """Who owns a row: the catalog file (read-only in the API) or the API."""
+    """Who owns a row: the catalog file (read-only in the API), the API, or the identity provider."""
 
     FILE = "file"
     API = "api"
+    IDP = "idp"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Group:
     limits: Limits = field(default_factory=Limits)
     member_limits: Limits = field(default_factory=Limits)
     managed_by: ManagedBy = ManagedBy.FILE
+    #: May group admins invite people?
+    invitations: bool = False
 
 
 @dataclass(frozen=True)

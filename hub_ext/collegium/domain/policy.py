@@ -32,18 +32,41 @@ class Operation(enum.StrEnum):
     JOB_RERUN = "job.rerun"
     JOB_LOGS = "job.logs"
     JOB_ARTIFACTS = "job.artifacts"
+    GROUP_MEMBERS = "group.members"
+    GROUP_AUDIT = "group.audit"
+    GROUP_REVOCATIONS = "group.revocations"
+    INVITATION_LIST = "invitation.list"
+    INVITATION_CREATE = "invitation.create"
+    INVITATION_REVOKE = "invitation.revoke"
+    INVITATION_LOOK = "invitation.look"
+    INVITATION_ACCEPT = "invitation.accept"
+    INVITATION_REGISTER = "invitation.register"
+    AUDIT_READ = "audit.read"
+    IDENTITY_READ = "identity.read"
+    USER_LIST = "user.list"
+    USER_READ = "user.read"
+    USER_CREATE = "user.create"
+    USER_UPDATE = "user.update"
+    USER_DELETE = "user.delete"
+    USER_PASSWORD = "user.password"  # noqa: S105 - an operation
+    USER_MAIL = "user.mail"
+    USER_GROUPS = "user.groups"
+    USER_EXPORT = "user.export"
+    USER_IMPORT = "user.import"
 
 
 @dataclass(frozen=True)
 class Rule:
     """``scope`` is the token scope without its prefix (None: no token needed); ``role`` the lowest role in the group
     (None: not about a group); ``others`` the lowest role for an object that somebody else owns; ``platform`` rows are
-    for those who run the platform."""
+    for those who run the platform; ``confirm`` rows give somebody new power, and wait while the identity provider
+    cannot confirm who is in which group."""
 
     scope: str | None
     role: Role | None
     others: Role | None = None
     platform: bool = False
+    confirm: bool = False
 
 
 POLICY: dict[Operation, Rule] = {
@@ -56,14 +79,36 @@ POLICY: dict[Operation, Rule] = {
     Operation.GROUP_USAGE: Rule("groups:read", Role.VIEWER),
     Operation.GROUP_CATALOG: Rule("groups:read", Role.VIEWER),
     Operation.GROUP_EVENTS: Rule("jobs:read", Role.VIEWER),
-    Operation.SERVER_START: Rule(None, Role.MEMBER),
+    Operation.SERVER_START: Rule(None, Role.MEMBER, confirm=True),
     Operation.JOB_LIST: Rule("jobs:read", Role.VIEWER),
     Operation.JOB_READ: Rule("jobs:read", Role.VIEWER),
     Operation.JOB_LOGS: Rule("jobs:read", Role.VIEWER),
     Operation.JOB_ARTIFACTS: Rule("jobs:read", Role.VIEWER),
-    Operation.JOB_SUBMIT: Rule("jobs:write", Role.MEMBER),
-    Operation.JOB_RERUN: Rule("jobs:write", Role.MEMBER),
+    Operation.JOB_SUBMIT: Rule("jobs:write", Role.MEMBER, confirm=True),
+    Operation.JOB_RERUN: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.GROUP_MEMBERS: Rule("groups:read", Role.VIEWER),
+    Operation.GROUP_AUDIT: Rule("audit:read", Role.ADMIN),
+    Operation.GROUP_REVOCATIONS: Rule("audit:read", Role.ADMIN),
+    Operation.INVITATION_LIST: Rule("invitations:read", Role.ADMIN),
+    Operation.INVITATION_CREATE: Rule("invitations:write", Role.ADMIN, confirm=True),
+    Operation.INVITATION_REVOKE: Rule("invitations:write", Role.ADMIN),
+    # Whoever holds the link; what they send is the proof.
+    Operation.INVITATION_LOOK: Rule(None, None),
+    Operation.INVITATION_REGISTER: Rule(None, None, confirm=True),
+    Operation.INVITATION_ACCEPT: Rule("invitations:accept", None, confirm=True),
+    Operation.AUDIT_READ: Rule("audit:read", None, platform=True),
+    Operation.IDENTITY_READ: Rule("users:read", None, platform=True),
+    Operation.USER_LIST: Rule("users:read", None, platform=True),
+    Operation.USER_READ: Rule("users:read", None, platform=True),
+    Operation.USER_EXPORT: Rule("users:read", None, platform=True),
+    Operation.USER_CREATE: Rule("users:write", None, platform=True, confirm=True),
+    Operation.USER_UPDATE: Rule("users:write", None, platform=True, confirm=True),
+    Operation.USER_DELETE: Rule("users:write", None, platform=True, confirm=True),
+    Operation.USER_PASSWORD: Rule("users:write", None, platform=True, confirm=True),
+    Operation.USER_MAIL: Rule("users:write", None, platform=True, confirm=True),
+    Operation.USER_GROUPS: Rule("users:write", None, platform=True, confirm=True),
+    Operation.USER_IMPORT: Rule("users:write", None, platform=True, confirm=True),
 }
 
 

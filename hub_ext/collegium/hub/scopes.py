@@ -13,7 +13,21 @@ CUSTOM_SCOPES: dict[str, dict[str, object]] = {
         "description": "Submit, rerun and cancel jobs in your groups in Collegium",
         "subscopes": [f"{PREFIX}jobs:read"],
     },
+    f"{PREFIX}invitations:read": {"description": "See invitations to the groups that you administer in Collegium"},
+    f"{PREFIX}invitations:write": {
+        "description": "Invite people to the groups that you administer in Collegium",
+        "subscopes": [f"{PREFIX}invitations:read"],
+    },
+    f"{PREFIX}invitations:accept": {"description": "Accept an invitation to a group in Collegium"},
+    f"{PREFIX}audit:read": {"description": "Read the audit log of the groups that you administer in Collegium"},
+    f"{PREFIX}users:read": {"description": "See all users of Collegium (platform admins only)"},
+    f"{PREFIX}users:write": {
+        "description": "Create, change and disable users of Collegium (platform admins only)",
+        "subscopes": [f"{PREFIX}users:read"],
+    },
 }
+#: Not for pages of servers: what notebooks run there could take their token, also a platform admin's.
+_PORTAL_ONLY = frozenset(f"{PREFIX}{scope}" for scope in ("users:read", "users:write", "invitations:write"))
 
 #: What every user may do with a token of their own: everything here; membership decides the rest.
 USER_SCOPES = [f"access:services!service={SERVICE}", *CUSTOM_SCOPES]
@@ -25,4 +39,7 @@ def for_owner(user: str) -> list[str]:
     They are filtered to the owner: a visitor's token minted on somebody else's server carries nothing into the
     visitor's own groups.
     """
-    return [f"access:services!service={SERVICE}", *(f"{scope}!user={user}" for scope in CUSTOM_SCOPES)]
+    return [
+        f"access:services!service={SERVICE}",
+        *(f"{scope}!user={user}" for scope in CUSTOM_SCOPES if scope not in _PORTAL_ONLY),
+    ]

@@ -1,0 +1,1 @@
+"""From PrimeHub's realm and custom resources to ``catalog.yaml``."""

@@ -1,0 +1,244 @@
+"""Accounts at an identity provider, its groups, how it is, and work that outlived its owner's right to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from collegium.db import tables as t
+from collegium.domain.groups import Role
+from collegium.domain.identity import (
+    GroupBinding,
+    ProviderState,
+    ProviderStatus,
+    Revocation,
+    RevocationReason,
+    Standing,
+    UserIdentity,
+)
+
+_i, _g, _p, _r = t.identities.c, t.identity_groups.c, t.identity_providers.c, t.revocations.c
+#: How exact ``seen_at`` is: a write per request would cost more than it tells.
+SEEN = timedelta(minutes=1)
+
+
+class Identities:
+    """Rows of ``identities``."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._c = connection
+
+    def of_user(self, user: str) -> UserIdentity | None:
+        """The account of a user, None for users of another kind (the catalog's)."""
+        row = self._c.execute(sa.select(t.identities).where(_i.user_name == user)).one_or_none()
+        return None if row is None else _identity(row)
+
+    def of_subject(self, issuer: str, subject: str) -> UserIdentity | None:
+        """Who an account is here, None if it never came."""
+        statement = sa.select(t.identities).where(_i.issuer == issuer, _i.subject == subject)
+        row = self._c.execute(statement).one_or_none()
+        return None if row is None else _identity(row)
+
+    def all(self, issuer: str) -> list[UserIdentity]:
+        """Every account of a provider by name."""
+        statement = sa.select(t.identities).where(_i.issuer == issuer).order_by(_i.user_name)
+        return [_identity(r) for r in self._c.execute(statement)]
+
+    def put(self, identity: UserIdentity) -> None:
+        """Insert or replace all but ``seen_at``, which only ever moves forward by ``see``."""
+        values = {
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "email": identity.email,
+            "email_verified": identity.email_verified,
+            "standing": identity.standing.value,
+            "checked_at": identity.checked_at,
+        }
+        where = _i.user_name == identity.user
+        if not self._c.execute(sa.update(t.identities).where(where).values(values)).rowcount:
+            values["seen_at"] = identity.seen_at
+            self._c.execute(sa.insert(t.identities).values(user_name=identity.user, **values))
+
+    def check(self, users: Sequence[str], at: datetime) -> None:
+        """The provider confirmed these without a change."""
+        for start in range(0, len(users), 500):
+            names = users[start : start + 500]
+            self._c.execute(sa.update(t.identities).where(_i.user_name.in_(names)).values(checked_at=at))
+
+    def see(self, user: str, at: datetime) -> bool:
+        """Note that the user is about; False if that was known to the minute already."""
+        fresh = _i.seen_at.is_(None) | (_i.seen_at < at - SEEN)
+        statement = sa.update(t.identities).where(_i.user_name == user, fresh).values(seen_at=at)
+        return bool(self._c.execute(statement).rowcount)
+
+    def watched(self, issuer: str, since: datetime) -> list[UserIdentity]:
+        """Active accounts that were about since then, or have a server, a job or another workload that lives."""
+        live = sa.select(t.reservations.c.user_name).where(t.reservations.c.state != "released")
+        waiting = sa.select(t.jobs.c.user_name).where(t.jobs.c.state.in_(["Pending", "Preparing", "Running"]))
+        statement = sa.select(t.identities).where(
+            _i.issuer == issuer,
+            _i.standing != Standing.DELETED.value,
+            (_i.seen_at >= since) | _i.user_name.in_(live) | _i.user_name.in_(waiting),
+        )
+        return [_identity(r) for r in self._c.execute(statement.order_by(_i.user_name))]
+
+    def delete(self, user: str) -> None:
+        """Forget an account, so that its name is free. Only an operator decides that."""
+        self._c.execute(sa.delete(t.identities).where(_i.user_name == user))
+
+
+class GroupBindings:
+    """Rows of ``identity_groups``: at most one group of the provider per group of ours."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._c = connection
+
+    def all(self) -> list[GroupBinding]:
+        """Every binding by group."""
+        return [_binding(r) for r in self._c.execute(sa.select(t.identity_groups).order_by(_g.group_name))]
+
+    def of_group(self, group: str) -> GroupBinding | None:
+        """The binding of a group, None if it has none."""
+        row = self._c.execute(sa.select(t.identity_groups).where(_g.group_name == group)).one_or_none()
+        return None if row is None else _binding(row)
+
+    def put(self, binding: GroupBinding) -> None:
+        """Insert or replace."""
+        values = {
+            "issuer": binding.issuer,
+            "path": binding.path,
+            "external_id": binding.external_id,
+            "gone_at": binding.gone_at,
+            "roles": {user: role.value for user, role in binding.roles.items()},
+        }
+        where = _g.group_name == binding.group
+        if not self._c.execute(sa.update(t.identity_groups).where(where).values(values)).rowcount:
+            self._c.execute(sa.insert(t.identity_groups).values(group_name=binding.group, **values))
+
+    def delete(self, group: str) -> None:
+        """End a binding."""
+        self._c.execute(sa.delete(t.identity_groups).where(_g.group_name == group))
+
+
+class Providers:
+    """Rows of ``identity_providers``: one per issuer, written when something changed."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._c = connection
+
+    def current(self) -> ProviderStatus | None:
+        """The provider in use, None where there is none."""
+        row = self._c.execute(sa.select(t.identity_providers).order_by(_p.issuer).limit(1)).one_or_none()
+        return None if row is None else _status(row)
+
+    def begin(self, issuer: str, now: datetime) -> None:
+        """This provider and no other is in use from here on; an empty issuer says that there is none."""
+        self._c.execute(sa.delete(t.identity_providers).where(_p.issuer != issuer))
+        if issuer and self.current() is None:
+            self._c.execute(
+                sa.insert(t.identity_providers).values(
+                    issuer=issuer, state=ProviderState.OK.value, since=now, message="", synced_at=None, report={}
+                )
+            )
+
+    def say(self, issuer: str, state: ProviderState, message: str, now: datetime) -> bool:
+        """Note how the provider is; False if nothing is new. ``since`` stays while it is not ok."""
+        status = self.current()
+        if status is None or status.issuer != issuer or (status.state, status.message) == (state, message):
+            return False
+        values: dict[str, Any] = {"state": state.value, "message": message}
+        if state is ProviderState.OK or status.ok:
+            values["since"] = now
+        self._c.execute(sa.update(t.identity_providers).where(_p.issuer == issuer).values(values))
+        return True
+
+    def walked(self, issuer: str, report: Mapping[str, Any], now: datetime) -> None:
+        """Keep what a whole walk found."""
+        where = _p.issuer == issuer
+        self._c.execute(sa.update(t.identity_providers).where(where).values(synced_at=now, report=dict(report)))
+
+
+class Revocations:
+    """Rows of ``revocations``: at most one that is open per user and group."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._c = connection
+
+    def open(self) -> list[Revocation]:
+        """All that have not ended, oldest first."""
+        statement = sa.select(t.revocations).where(_r.ended_at.is_(None)).order_by(_r.noticed_at, _r.id)
+        return [_revocation(r) for r in self._c.execute(statement)]
+
+    def of_group(self, group: str, limit: int = 100) -> list[Revocation]:
+        """The group's newest, ended ones too."""
+        statement = sa.select(t.revocations).where(_r.group_name == group)
+        return [_revocation(r) for r in self._c.execute(statement.order_by(_r.noticed_at.desc()).limit(limit))]
+
+    def insert(self, revocation: Revocation) -> None:
+        """Begin one."""
+        self._c.execute(
+            sa.insert(t.revocations).values(
+                id=revocation.id,
+                group_name=revocation.group,
+                user_name=revocation.user,
+                reason=revocation.reason.value,
+                noticed_at=revocation.noticed_at,
+                due_at=revocation.due_at,
+                holders=[dict(h) for h in revocation.holders],
+                ended_at=None,
+                outcome="",
+            )
+        )
+
+    def change(self, revocation: Revocation) -> None:
+        """Store reason, due time, holders and end."""
+        self._c.execute(
+            sa.update(t.revocations)
+            .where(_r.id == revocation.id)
+            .values(
+                reason=revocation.reason.value,
+                due_at=revocation.due_at,
+                holders=[dict(h) for h in revocation.holders],
+                ended_at=revocation.ended_at,
+                outcome=revocation.outcome,
+            )
+        )
+
+
+def _identity(row: Any) -> UserIdentity:
+    return UserIdentity(
+        row.user_name,
+        row.issuer,
+        row.subject,
+        row.email,
+        row.email_verified,
+        Standing(row.standing),
+        row.checked_at,
+        row.seen_at,
+    )
+
+
+def _binding(row: Any) -> GroupBinding:
+    roles = {user: Role(role) for user, role in row.roles.items()}
+    return GroupBinding(row.group_name, row.issuer, row.path, row.external_id, row.gone_at, roles)
+
+
+def _status(row: Any) -> ProviderStatus:
+    return ProviderStatus(row.issuer, ProviderState(row.state), row.since, row.message, row.synced_at, row.report)
+
+
+def _revocation(row: Any) -> Revocation:
+    return Revocation(
+        row.id,
+        row.group_name,
+        row.user_name,
+        RevocationReason(row.reason),
+        row.noticed_at,
+        row.due_at,
+        tuple(row.holders),
+        row.ended_at,
+        row.outcome,
+    )
