@@ -56,11 +56,10 @@ def wait_for_database(settings: Settings, say: Callable[[str], None], hub_url: s
         except Unavailable as error:
             if time.monotonic() - said >= QUIET:
                 said = time.monotonic()
-                say(f"waiting for the database: {_cause(error)}")
+                say(f"waiting for the database: {cause(error)}")
             time.sleep(PAUSE)
 
 
-def _cause(error: Unavailable) -> str:
-    cause = error.__cause__
-    words = str(getattr(cause, "orig", None) or error.message).strip()
-    return words.splitlines()[0] if words else error.message
+def cause(error: Unavailable) -> str:
+    """The database's own words on one line; they name server, database and user, never a password."""
+    return " ".join(str(getattr(error.__cause__, "orig", None) or error.message).split())[:300]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from collegium.db import Database
+from collegium.db.schema import cause
 from collegium.domain.errors import Unavailable
 from collegium.settings import Settings
 
@@ -28,7 +29,7 @@ async def open_database(settings: Settings, patience: float) -> Database:
         try:
             database = await asyncio.to_thread(Database.open, settings)
         except Unavailable as error:
-            text, moment = _cause(error), loop.time()
+            text, moment = cause(error), loop.time()
             if moment - begin + wait > patience:
                 raise Unavailable(f"The database did not answer for {patience:.0f} seconds: {text}") from error
             if text != before or moment - told >= TELL_AGAIN:
@@ -40,9 +41,3 @@ async def open_database(settings: Settings, patience: float) -> Database:
             if before:
                 _log.info("the database answers after %.0f seconds", loop.time() - begin)
             return database
-
-
-def _cause(error: Unavailable) -> str:
-    """The database's own words on one line; they name server, database and user, never a password."""
-    text = " ".join(str(getattr(error.__cause__, "orig", None) or error.message).split())
-    return text[:300]
