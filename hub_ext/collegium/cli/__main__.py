@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,25 +11,12 @@ from collegium.authenticator.passwords import set_password
 from collegium.catalog.loader import load_catalog
 from collegium.catalog.schema import json_schema
 from collegium.catalog.service import apply_catalog, diff_catalog
+from collegium.cli.importing import import_
+from collegium.cli.plain import plain_errors
 from collegium.db import Database
-from collegium.domain.errors import DomainError
 from collegium.settings import Settings
 
 _FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="catalog.yaml")
-
-
-def _plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print what a user may read and end with status 1; let everything else be the bug that it is."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except DomainError as error:
-            click.echo(error.message, err=True)
-            sys.exit(1)
-
-    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,6 +28,9 @@ def main() -> None:
     """
 
 
+main.add_command(import_)
+
+
 @main.group()
 def catalog() -> None:
     """Groups, quotas, instance types, images, datasets and local users, declared in a file."""
@@ -52,7 +38,7 @@ def catalog() -> None:
 
 @catalog.command("check")
 @_FILE
-@_plain_errors
+@plain_errors
 def catalog_check(file: Path) -> None:
     """Say what is wrong with FILE, with line and field; status 1 if anything is."""
     found = load_catalog(file)
@@ -64,7 +50,7 @@ def catalog_check(file: Path) -> None:
 
 @catalog.command("diff")
 @_FILE
-@_plain_errors
+@plain_errors
 def catalog_diff(file: Path) -> None:
     """Show what applying FILE would change."""
     changes = diff_catalog(Database.open(Settings.from_environment()), load_catalog(file))
@@ -75,7 +61,7 @@ def catalog_diff(file: Path) -> None:
 
 @catalog.command("apply")
 @_FILE
-@_plain_errors
+@plain_errors
 def catalog_apply(file: Path) -> None:
     """Make the database follow FILE, all of it or nothing."""
     changes = apply_catalog(Database.open(Settings.from_environment()), load_catalog(file))
@@ -98,7 +84,7 @@ def users() -> None:
 @users.command("set-password")
 @click.argument("name")
 @click.password_option(help="Asked for if left out, so that it stays out of the shell's history.")
-@_plain_errors
+@plain_errors
 def users_set_password(name: str, password: str) -> None:
     """Give user NAME a new password."""
     set_password(Database.open(Settings.from_environment()), name, password)
@@ -111,7 +97,7 @@ def db() -> None:
 
 
 @db.command("upgrade")
-@_plain_errors
+@plain_errors
 def db_upgrade() -> None:
     """Bring the schema up to date."""
     Database.open(Settings.from_environment())

@@ -22,6 +22,8 @@ class Level(enum.StrEnum):
     CHANGED = "changed"
 
 
+#: Long enough for a list of all admins of a large group.
+_MAX_MESSAGE = 20_000
 TITLES = {
     Level.LOST: "Not carried over",
     Level.TODO: "To do by hand",
@@ -66,10 +68,14 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[Finding, None] = {}
+        self._about: dict[Where, list[Finding]] = {}
 
     def _add(self, level: Level, where: Where, field: str, message: str) -> None:
-        shown = Where(where.file, shorten(where.what, 160) or "")
-        self._found[Finding(level, shown, shorten(field, 160) or "", shorten(message, 600) or "")] = None
+        shown = _shown(where)
+        finding = Finding(level, shown, shorten(field, 160) or "", shorten(message, _MAX_MESSAGE) or "")
+        if finding not in self._found:
+            self._found[finding] = None
+            self._about.setdefault(shown, []).append(finding)
 
     def problem(self, where: Where, field: str, message: str) -> None:
         """Something that must be put right first."""
@@ -93,13 +99,16 @@ class Findings:
 
     def about(self, where: Where) -> list[Finding]:
         """Those about one object."""
-        shown = Where(where.file, shorten(where.what, 160) or "")
-        return [f for f in self._found if f.where == shown]
+        return self._about.get(_shown(where), [])
 
     def refuse_problems(self) -> None:
         """Raise PrimeHubError if there is any problem."""
         if problems := self.of(Level.PROBLEM):
             raise PrimeHubError("\n".join(f"{p.where}: {p.text}" for p in problems))
+
+
+def _shown(where: Where) -> Where:
+    return Where(where.file, shorten(where.what, 160) or "")
 
 
 def report(findings: Findings) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Resource:
 
 def read_json(path: Path, findings: Findings) -> Any:
     """A JSON file, None if it cannot be read."""
-    where = Where(path.name)
+    where = Where(str(path))
     raw = _bytes(path, where, findings)
     if raw is None:
         return None
@@ -78,7 +79,7 @@ def read_resources(paths: Sequence[Path], findings: Findings) -> list[Resource]:
     for path in _files(paths, findings):
         documents = [read_json(path, findings)] if path.suffix.lower() == ".json" else _yaml(path, findings)
         for document in documents:
-            for resource in _resources(document, "", Where(path.name), findings):
+            for resource in _resources(document, "", Where(str(path)), findings):
                 _put(found, resource, findings)
     return list(found.values())
 
@@ -110,8 +111,12 @@ def as_text(value: Any, where: Where, name: str, findings: Findings) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int):
-        return str(value).strip()
-    findings.problem(where, name, f"must be text (got {shorten(value)})")
+        with suppress(UnicodeDecodeError):
+            # JSON spells some characters as two halves, and can spell halves that no file can hold.
+            return str(value).strip().encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    # Not the value itself: it may be a secret in the wrong place.
+    kind = "half a character" if isinstance(value, str) else type(value).__name__
+    findings.problem(where, name, f"must be text (got {kind})")
     return ""
 
 
@@ -138,7 +143,7 @@ def _files(paths: Sequence[Path], findings: Findings) -> Iterator[Path]:
         if path.is_dir():
             inside = sorted(f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file())
             if not inside:
-                findings.problem(Where(path.name), "", f"is a folder without files that end in {', '.join(_ENDINGS)}")
+                findings.problem(Where(str(path)), "", f"is a folder without files that end in {', '.join(_ENDINGS)}")
         for file in inside:
             if (real := file.resolve()) not in seen:
                 seen.add(real)
@@ -161,7 +166,7 @@ def _bytes(path: Path, where: Where, findings: Findings) -> bytes | None:
 
 
 def _yaml(path: Path, findings: Findings) -> list[Any]:
-    where = Where(path.name)
+    where = Where(str(path))
     raw = _bytes(path, where, findings)
     if raw is None:
         return []
@@ -169,7 +174,9 @@ def _yaml(path: Path, findings: Findings) -> list[Any]:
         documents = [data for data, _ in read_documents(raw, path.name)]
     except CatalogError as error:
         for p in error.problems:
-            findings.problem(where, f"line {p.line}, column {p.column}", f"{p.field + ': ' if p.field else ''}{p.message}")
+            findings.problem(
+                where, f"line {p.line}, column {p.column}", f"{p.field + ': ' if p.field else ''}{p.message}"
+            )
         return []
     documents = [d for d in documents if d is not None]
     if not documents:
@@ -206,7 +213,9 @@ def _resource(document: Mapping[str, Any], kind: str, file: Where, findings: Fin
         return None
     if kind not in KINDS or group not in (API_GROUP, ""):
         wanted = f"one of {', '.join(KINDS)} of {API_GROUP}"
-        findings.problem(where, "kind", f"is not {wanted} (got {shorten(kind) or 'none'} of {shorten(group) or 'none'})")
+        findings.problem(
+            where, "kind", f"is not {wanted} (got {shorten(kind) or 'none'} of {shorten(group) or 'none'})"
+        )
         return None
     if not name:
         findings.problem(where, "metadata.name", "is missing")

@@ -59,7 +59,7 @@ def read_realm(paths: Sequence[Path], findings: Findings) -> Realm | None:
     users: list[RealmUser] = []
     has_users = False
     for path in paths:
-        where = Where(path.name)
+        where = Where(str(path))
         data = _one_realm(read_json(path, findings), where, findings)
         if data is None:
             continue
@@ -75,14 +75,14 @@ def read_realm(paths: Sequence[Path], findings: Findings) -> Realm | None:
     _refuse_twins("user", [(u.where, u.name) for u in users], findings)
     if main is None:
         if not findings.of():
-            findings.problem(Where(", ".join(p.name for p in paths)), "", "holds no realm")
+            findings.problem(Where(", ".join(map(str, paths))), "", "holds no realm")
         return None
     where, data = main
     return Realm(
         where,
         as_text(data.get("realm"), where, "realm", findings),
         _groups(data, where, findings),
-        tuple(users) if has_users else None,
+        tuple(sorted(users, key=lambda u: u.name)) if has_users else None,
         _invitations(data, where, findings),
     )
 
@@ -123,9 +123,7 @@ def _groups(data: Mapping[str, Any], file: Where, findings: Findings) -> tuple[R
                 _texts(entry.get("realmRoles"), where, "realmRoles", findings),
                 {
                     client: _texts(roles, where, f"clientRoles.{client}", findings)
-                    for client, roles in as_mapping(
-                        entry.get("clientRoles"), where, "clientRoles", findings
-                    ).items()
+                    for client, roles in as_mapping(entry.get("clientRoles"), where, "clientRoles", findings).items()
                 },
                 tuple(
                     as_text(as_mapping(s, where, "subGroups", findings).get("name"), where, "subGroups.name", findings)
@@ -134,7 +132,8 @@ def _groups(data: Mapping[str, Any], file: Where, findings: Findings) -> tuple[R
             )
         )
     _refuse_twins("group", [(g.where, g.path) for g in found], findings)
-    return tuple(found)
+    # Keycloak exports in no order; the same realm shall give the same catalog.
+    return tuple(sorted(found, key=lambda g: g.path))
 
 
 def _users(data: Mapping[str, Any], file: Where, findings: Findings) -> list[RealmUser]:
@@ -149,6 +148,7 @@ def _users(data: Mapping[str, Any], file: Where, findings: Findings) -> list[Rea
         first, last = (as_text(entry.get(k), where, k, findings) for k in ("firstName", "lastName"))
         clients = as_mapping(entry.get("clientRoles"), where, "clientRoles", findings)
         management = _texts(clients.get("realm-management"), where, "clientRoles.realm-management", findings)
+        roles = _texts(entry.get("realmRoles"), where, "realmRoles", findings)
         found.append(
             RealmUser(
                 where,
@@ -157,8 +157,8 @@ def _users(data: Mapping[str, Any], file: Where, findings: Findings) -> list[Rea
                 entry.get("enabled") is not False,
                 bool(entry.get("serviceAccountClientId")) or name.startswith("service-account-"),
                 _texts(entry.get("groups"), where, "groups", findings),
-                _texts(entry.get("realmRoles"), where, "realmRoles", findings),
-                "realm-admin" in management,
+                roles,
+                "realm-admin" in management or (data.get("realm") == "master" and "admin" in roles),
                 _attributes(entry, where, findings),
             )
         )
@@ -169,7 +169,7 @@ def _attributes(entry: Mapping[str, Any], where: Where, findings: Findings) -> A
     attributes = as_mapping(entry.get("attributes"), where, "attributes", findings)
     return {
         name: _texts(value if isinstance(value, list) else [value], where, name, findings)
-        for name, value in attributes.items()
+        for name, value in sorted(attributes.items())
     }
 
 
