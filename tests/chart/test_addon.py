@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
 from collegium.hub.configuration import ConfigError
+from collegium.identity.settings import KeycloakSettings
 from support.installation import ROOT
-from support.rendered import Objects, render
+from support.release import merged
+from support.rendered import KEYCLOAK, Objects, render
 
 OVERLAY = (ROOT / "helm/addon/z2jh-values.yaml").read_text().replace("RELEASE", "jhub").replace("NAMESPACE", "control")
+KEYCLOAK_OVERLAY = ROOT / "helm/addon/z2jh-keycloak.yaml"
 VALUES = {"instance": "jhub", "addon": {"enabled": True}, "database": {"existingSecret": "collegium-database"}}
 
 
@@ -109,6 +113,7 @@ def their_configuration() -> Config:
     c.JupyterHub.hub_connect_url = "http://hub:8081"
     c.KubeSpawner.common_labels = {"app": "jupyterhub"}
     c.KubeSpawner.namespace = "control"
+    c.CryptKeeper.keys = ["0" * 64]
     c.JupyterHub.services = [{"name": "jupyterhub-idle-culler", "command": ["python3"]}]
     c.JupyterHub.load_roles = [{"name": "jupyterhub-idle-culler", "scopes": ["list:users"]}]
     return c
@@ -151,3 +156,52 @@ def test_without_the_overlays_settings_it_says_which_are_missing(overlay: dict[s
     del overlay["hub"]["config"]["JupyterHub"]["hub_connect_url"]
     with pytest.raises(ConfigError, match=r"hub_connect_url = 'http://hub:8081'.*http://hub\.control\.svc:8081"):
         their_hub(overlay, mounted)
+
+
+@pytest.fixture(scope="module")
+def keycloak_objects() -> Objects:
+    login = {"existingSecret": "keycloak-login"}
+    return render({**VALUES, "auth": merged(KEYCLOAK, {"keycloak": {"login": login}})})
+
+
+@pytest.fixture
+def keycloak_overlay(overlay: dict[str, Any]) -> dict[str, Any]:
+    """Both overlays, one over the other as helm puts them."""
+    text = KEYCLOAK_OVERLAY.read_text().replace("RELEASE", "jhub").replace("NAMESPACE", "control")
+    return merged(overlay, yaml.safe_load(text))
+
+
+def test_the_keycloak_overlay_names_what_is_there(keycloak_objects: Objects, keycloak_overlay: dict[str, Any]) -> None:
+    assert {name for kind, name in keycloak_objects if kind == "Secret"} == {"jhub-service"}
+    hub = keycloak_overlay["hub"]
+    assert {v["name"] for v in hub["extraVolumes"]} == {m["name"] for m in hub["extraVolumeMounts"]}
+    config, _, secrets = hub["extraVolumes"]
+    assert "keycloak.json" in keycloak_objects["ConfigMap", config["configMap"]["name"]]["data"]
+    service, login = (source["secret"] for source in secrets["projected"]["sources"])
+    assert service["name"] == "jhub-service"
+    settings = json.loads(keycloak_objects["ConfigMap", "jhub-config"]["data"]["keycloak.json"])
+    assert (login["name"], login["items"][0]["key"]) == ("keycloak-login", "client-secret")
+    assert settings["login"]["client_secret_file"] == f"/etc/collegium/secrets/{login['items'][0]['path']}"
+
+
+def test_keycloak_works_in_that_hub(
+    keycloak_objects: Objects, keycloak_overlay: dict[str, Any], mounted: Path, monkeypatch
+) -> None:
+    data = keycloak_objects["ConfigMap", "jhub-config"]["data"]["keycloak.json"]
+    (mounted / "config/keycloak.json").write_text(data.replace("/etc/collegium", str(mounted)))
+    (mounted / "secrets/keycloak-login").write_text("the-secret-of-a-client")
+    (mounted / "catalog/catalog.yaml").write_text(keycloak_objects["ConfigMap", "jhub-catalog"]["data"]["catalog.yaml"])
+    monkeypatch.setenv("COLLEGIUM_KEYCLOAK", str(mounted / "config/keycloak.json"))
+    monkeypatch.delenv("JUPYTERHUB_CRYPT_KEY", raising=False)
+    c = their_hub(keycloak_overlay, mounted)
+    assert c.JupyterHub.authenticator_class == "collegium-keycloak"
+    assert c.Authenticator.enable_auth_state is True
+    # Its own key stays.
+    assert c.CryptKeeper["keys"] == ["0" * 64] and "JUPYTERHUB_CRYPT_KEY" not in os.environ
+    found = KeycloakSettings.from_environment()
+    assert found is not None and found.login.secret() == "the-secret-of-a-client"
+    assert "the-secret-of-a-client" not in os.environ["COLLEGIUM_KEYCLOAK"]
+    # Settings of Keycloak beside the other class are a mistake that is told.
+    keycloak_overlay["hub"]["config"]["JupyterHub"]["authenticator_class"] = "collegium-local"
+    with pytest.raises(ConfigError, match=r"authenticator_class = 'collegium-local'.*'collegium-keycloak'"):
+        their_hub(keycloak_overlay, mounted)

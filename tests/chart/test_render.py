@@ -12,7 +12,7 @@ import yaml
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.catalog.loader import load_catalog
 from support.release import CHART
-from support.rendered import Objects, helm, pod_specs, refusal, render
+from support.rendered import KEYCLOAK, KEYCLOAK_ALL, MAIL, Objects, helm, pod_specs, refusal, render
 
 VALUE_SETS: dict[str, dict[str, Any]] = {
     "least": {},
@@ -104,6 +104,16 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
     },
     "no policies": {"networkPolicy": {"enabled": False}, "security": {"admissionPolicy": False}},
     "another user": {"security": {"uid": 70001, "gid": 70002}},
+    "keycloak": {"auth": KEYCLOAK},
+    "keycloak, all of it": {"auth": KEYCLOAK_ALL, "selftest": {"existingSecret": "token"}},
+    "mail": {"mail": MAIL},
+    "keycloak, own secrets": {"auth": KEYCLOAK, "secrets": {"hub": "a", "proxy": "b", "service": "c"}},
+    "addon with keycloak": {
+        "instance": "hub-release",
+        "addon": {"enabled": True},
+        "auth": KEYCLOAK_ALL,
+        "mail": MAIL,
+    },
     "addon": {"instance": "hub-release", "addon": {"enabled": True}},
     "addon, bundled": {
         "instance": "hub-release",
@@ -296,7 +306,14 @@ LINT = "{database: {existingSecret: database}, files: {volume: {nfs: {server: fi
         ({"groups": {"namespace": "Lab_{group}"}}, ["/groups/namespace"]),
         ({"groups": {"watch": "all"}}, ["/groups/watch", "'namespace', 'cluster'"]),
         ({"groups": {"namespaces": ["one"]}}, ["groups.namespaces", "manageNamespaces off"]),
-        ({"admin": {"user": "root"}}, ["admin.user", '"root"', "there are: admin"]),
+        (
+            {
+                "admin": {"user": "root"},
+                "catalog": {"users": [{"name": "pat", "platform_admin": True}, {"name": "ann"}]},
+            },
+            ["admin.user", '"root"', "there are: pat"],
+        ),
+        ({"catalog": {"groups": [{"name": "physics", "limits": {}}]}}, ["admin.user", '"admin"', "there are: none"]),
         ({"admin": {"user": "a b"}}, ["/admin/user"]),
         ({"catalog": {"grousp": []}}, ["/catalog", "grousp"]),
         ({"catalog": {"groups": [{"name": "physics", "limits": 3}]}}, ["/catalog/groups/0/limits"]),

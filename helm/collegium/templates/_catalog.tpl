@@ -1,6 +1,15 @@
-{{- /* The catalog as the hub reads it: the values', with the user image while there is no other. */ -}}
+{{- /* The catalog as the hub reads it: the values', with the user image while there is no other, and somebody to begin. */ -}}
 {{- define "collegium.catalog" -}}
 {{- $catalog := deepCopy .Values.catalog -}}
+{{- if and (not $catalog.users) (not $catalog.groups) (not (include "collegium.withKeycloak" .)) -}}
+{{- $_ := set $catalog "users" (list (dict "name" .Values.admin.user "platform_admin" true)) -}}
+{{- $_ := set $catalog "groups" (list (dict
+  "name" "welcome"
+  "display_name" "Welcome"
+  "description" "Where the first administrator tries things. Replace it by groups of your own."
+  "limits" (dict "cpu" "4" "memory" "4Gi")
+  "members" (dict .Values.admin.user "admin"))) -}}
+{{- end -}}
 {{- if not $catalog.images -}}
 {{- $_ := set $catalog "images" (list (dict
   "name" "scientific-python"
@@ -40,10 +49,15 @@
 {{- fail "groups.namespace is {group} alone: a group could be named like any namespace of the cluster; put something before it" -}}
 {{- end -}}
 {{- $admins := list -}}
-{{- range $v.catalog.users | default list -}}{{- if .platform_admin -}}{{- $admins = append $admins .name -}}{{- end -}}{{- end -}}
-{{- if and (not $v.addon.enabled) (not (has $v.admin.user $admins)) -}}
+{{- range (include "collegium.catalog" . | fromYaml).users -}}
+{{- if .platform_admin -}}{{- $admins = append $admins .name -}}{{- end -}}
+{{- end -}}
+{{- if include "collegium.withKeycloak" . -}}
+{{- include "collegium.checkKeycloak" . -}}
+{{- else if and (not $v.addon.enabled) (not (has $v.admin.user $admins)) -}}
 {{- fail (printf "admin.user is %q: catalog.users has no platform_admin of that name; there are: %s" $v.admin.user (join ", " $admins | default "none")) -}}
 {{- end -}}
+{{- include "collegium.checkMail" . -}}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
 {{- fail "ingress.hosts is empty: name at least one host" -}}
 {{- end -}}

@@ -180,6 +180,9 @@ resources:
     secretKeyRef: {name: {{ include "collegium.databaseSecret" . }}, key: {{ .Values.database.key }}}
 - {name: COLLEGIUM_STATE_DIR, value: /var/lib/collegium/state}
 - {name: COLLEGIUM_KUBERNETES, value: /etc/collegium/config/kubernetes.json}
+{{- if include "collegium.withKeycloak" . }}
+- {name: COLLEGIUM_KEYCLOAK, value: /etc/collegium/config/keycloak.json}
+{{- end }}
 - {name: HOME, value: /tmp}
 {{- end }}
 

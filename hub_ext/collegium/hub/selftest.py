@@ -1,8 +1,8 @@
 """``python -m collegium.hub.selftest``: does an installation work, as a user has it through the proxy?
 
-Logs in with a password, starts a server and a job in a group, reads the job's log, and clears up. ``helm test`` runs
-it.
-Standard library only, and nothing of Collegium: what is tested is the other end.
+Logs in with a password, starts a server and a job in a group, reads the job's log, and clears up. Where people log in
+at Keycloak there is no password to use: it sees that a login leads there, and does the rest only with a token that is
+given. ``helm test`` runs it. Standard library only, and nothing of Collegium: what is tested is the other end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from collegium.hub.realm import check_door, discover
 from collegium.hub.visit import Failure, Visit
 
 MARK = "collegium-selftest-says-hello"
@@ -43,12 +44,20 @@ class SelfTest:
 
     def run(self, password: str) -> None:
         """All steps, then the clearing up, also after a failure."""
+        self._clearing(self.strangers, lambda: self.login(password), self.choose, self.server, self.job)
+
+    def run_keycloak(self, issuer: str, ca_file: str, token: str) -> None:
+        """As ``run``, where people log in at a realm; server and job only if there is a token."""
+        self._clearing(self.parts, self.strangers, lambda: self.realm(issuer, ca_file))
+        if not token:
+            self.say("no token was given, so no server and no job were tried")
+            return
+        self._clearing(lambda: self.known(token), self.choose, self.server, self.job)
+
+    def _clearing(self, *steps: Callable[[], None]) -> None:
         try:
-            self.strangers()
-            self.login(password)
-            self.choose()
-            self.server()
-            self.job()
+            for step in steps:
+                step()
         finally:
             for what, clean in reversed(self._clean):
                 self._tidy(what, clean)
@@ -67,6 +76,24 @@ class SelfTest:
         path = f"hub/api/users/{self.visit.user}/tokens/{token}"
         self._clean.append(("the token is revoked", lambda: self.visit.ask("DELETE", path)))
         self.say(f"{self.visit.user} has logged in")
+
+    def parts(self) -> None:
+        """Hub and service answer."""
+        for name, path in (("hub", "hub/health"), ("service", "services/collegium/health/ready")):
+            self._well(name, path)
+        self.say("hub and service are well")
+
+    def realm(self, issuer: str, ca_file: str) -> None:
+        """Keycloak answers, and a login leads to it."""
+        found = discover(issuer, ca_file)
+        self.say(f"{issuer} answers")
+        client = check_door(self.visit, found)
+        self.say(f"a login leads there, for its client {client}")
+
+    def known(self, token: str) -> None:
+        """The token that was given is somebody's."""
+        self.visit.use_token(token)
+        self.say(f"the token is {self.visit.user}'s")
 
     def choose(self) -> None:
         """Fill in what was left open."""
@@ -114,6 +141,19 @@ class SelfTest:
         self._until("the job's log has what it said", lambda: self._said(f"{place}/{job}/logs"))
         self.say("a job has run, and its log is there")
 
+    def _well(self, name: str, path: str) -> None:
+        status, body = 0, b""
+
+        def answers() -> bool:
+            nonlocal status, body
+            status, body = self.visit.request("GET", path, token="")
+            return status == 200
+
+        try:
+            self._until(f"the {name} is well", answers)
+        except Failure as error:
+            raise Failure(f"{error}; {path} was answered by {status}: {body[:300]!r}") from None
+
     def _ready(self, user: str) -> bool:
         servers = self.visit.ask("GET", f"hub/api/users/{user}").get("servers", {})
         if self.choice.group not in servers:
@@ -160,13 +200,18 @@ def main(arguments: list[str] | None = None) -> int:
     """0 if all is well, 1 with the reason otherwise."""
     parser = argparse.ArgumentParser(prog="python -m collegium.hub.selftest", description=__doc__)
     parser.add_argument("--url", required=True, help="where the hub is served, with its base URL")
-    parser.add_argument("--user", required=True)
-    parser.add_argument("--password-file", required=True, type=Path)
+    parser.add_argument("--user", default="", help="who logs in by the password in --password-file")
+    parser.add_argument("--password-file", type=Path)
+    parser.add_argument("--issuer", default="", help="URL of the realm at which people log in, instead of a password")
+    parser.add_argument("--ca-file", default="", help="certificate authority of Keycloak's certificate")
+    parser.add_argument("--token-file", type=Path, help="with --issuer: an API token of a user, for server and job")
     parser.add_argument("--group", default="", help="default: the first in which the user may start something")
     parser.add_argument("--image", default="", help="default: the group's first")
     parser.add_argument("--instance-type", default="", help="default: the first that fits")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds that each step may take")
     options = parser.parse_args(arguments)
+    if not options.issuer and not (options.user and options.password_file):
+        parser.error("--user and --password-file are needed, or --issuer")
     started = time.monotonic()
 
     def say(line: str) -> None:
@@ -174,8 +219,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     choice = Choice(options.group, options.image, options.instance_type)
     try:
-        password = options.password_file.read_text().rstrip("\r\n")
-        SelfTest(Visit(options.url, options.user), choice, options.timeout, say).run(password)
+        test = SelfTest(Visit(options.url, options.user), choice, options.timeout, say)
+        if options.issuer:
+            token = options.token_file.read_text().strip() if options.token_file else ""
+            test.run_keycloak(options.issuer, options.ca_file, token)
+        else:
+            test.run(options.password_file.read_text().rstrip("\r\n"))
     except (Failure, OSError, KeyError, json.JSONDecodeError, urllib.error.URLError) as error:
         say(f"FAILED: {error}")
         return 1

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import html
 import http.cookiejar
 import json
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import Message
 from typing import Any
 
 #: Seconds that one request may take.
 PATIENCE = 60.0
 _FIELD = re.compile(r'name="_xsrf" value="([^"]+)"')
+#: A login page with a button that leads to the provider.
+_OAUTH = re.compile(r'href=["\']([^"\']*/oauth_login[^"\']*)["\']')
 
 
 class Failure(Exception):
     """Something answered otherwise than it should; the message holds no secret."""
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Tells where a redirect leads and does not go there."""
+
+    def redirect_request(self, *args: Any, **more: Any) -> None:
+        return None
+
+
 class Visit:
     """One user's session below ``url``. Paths are relative to that."""
 
-    def __init__(self, url: str, user: str) -> None:
+    def __init__(self, url: str, user: str = "") -> None:
         self.url, self.user = url.rstrip("/") + "/", user
         self._cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
@@ -54,6 +65,25 @@ class Visit:
         self._token = model["token"]
         return str(model["id"])
 
+    def use_token(self, token: str) -> None:
+        """Use a token that was made elsewhere, and be whose it is. Raises Failure."""
+        self._token = token
+        self.user = str(self.ask("GET", "hub/api/user")["name"])
+
+    def door(self) -> tuple[int, str, bytes]:
+        """What a stranger who wants to log in gets: status, where it leads to outside of the hub, and the body."""
+        home = urllib.parse.urlsplit(self.url)
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), _Stay())
+        url = self.url + "hub/login"
+        for _ in range(5):
+            status, body, headers = self._answer(urllib.request.Request(url), opener)
+            link = _OAUTH.search(body.decode(errors="replace")) if status == 200 else None
+            target = headers.get("Location") or (html.unescape(link[1]) if link else "")
+            url = urllib.parse.urljoin(url, target)
+            if not target or urllib.parse.urlsplit(url).netloc != home.netloc:
+                return status, url if target else "", body
+        raise Failure("hub/login leads in circles")
+
     def request(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, bytes]:
         """Status and body of a request with the token (or another one)."""
         headers = {"Content-Type": "application/json"}
@@ -80,14 +110,20 @@ class Visit:
         opener: urllib.request.OpenerDirector | None = None,
     ) -> tuple[int, bytes]:
         request = urllib.request.Request(self.url + path, data, headers or {}, method=method)
+        return self._answer(request, opener or self._opener)[:2]
+
+    def _answer(
+        self, request: urllib.request.Request, opener: urllib.request.OpenerDirector
+    ) -> tuple[int, bytes, Message]:
         try:
-            with (opener or self._opener).open(request, timeout=PATIENCE) as answer:
-                return int(answer.status), answer.read()
+            with opener.open(request, timeout=PATIENCE) as answer:
+                return int(answer.status), answer.read(), answer.headers
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read()
+                return error.code, error.read(), error.headers
         except OSError as error:
-            raise Failure(f"{method} {path}: no answer, {error}") from error
+            path = request.full_url.removeprefix(self.url)
+            raise Failure(f"{request.get_method()} {path}: no answer, {error}") from error
 
 
 def _message(answer: bytes) -> str:
@@ -95,6 +131,6 @@ def _message(answer: bytes) -> str:
     try:
         body = json.loads(answer)
         error = body.get("error")
-        return str(error["message"] if isinstance(error, dict) else body.get("message", body))[:500]
+        return str(error["message"] if isinstance(error, dict) else body.get("message") or body)[:500]
     except (ValueError, AttributeError, KeyError):
         return repr(answer[:200])
