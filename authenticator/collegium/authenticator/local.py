@@ -19,6 +19,7 @@ from collegium.authenticator.startup import StartupMixin
 from collegium.authenticator.throttle import Throttle
 from collegium.db import Database, UnitOfWork
 from collegium.db.accounts import User
+from collegium.db.engine import now
 from collegium.db.shared import shared_database
 from collegium.domain.errors import InvalidInput, Unavailable, shorten
 from collegium.domain.names import check_user_name
@@ -73,6 +74,9 @@ class LocalGroupsAuthenticator(StartupMixin, Authenticator):  # type: ignore[mis
     def on_hub_start(self, app: Any) -> None:
         """Give passwords to users who have none and print them, this once; or take them from ``first_passwords``."""
         passwords.warm_up()
+        with self.database.write() as uow:
+            # There may have been a Keycloak before: nothing waits for its word any more.
+            uow.providers.begin("", now())
         if self.first_passwords:
             self._take_first_passwords(Path(self.first_passwords))
             return

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from collegium.db import tables as t
 from collegium.domain.groups import Actor, Group, ManagedBy, Membership, Role
+from collegium.domain.identity import Standing
 from collegium.domain.quota import Limits
 
 
@@ -22,6 +23,16 @@ class User:
     platform_admin: bool = False
     password_hash: str | None = None
     managed_by: ManagedBy = ManagedBy.FILE
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member as others may see them."""
+
+    name: str
+    display_name: str
+    role: Role
+    standing: Standing = Standing.ACTIVE
 
 
 class Users:
@@ -118,6 +129,22 @@ class Memberships:
         m = t.memberships.c
         rows = self._c.execute(sa.select(t.memberships).where(m.group_name == group).order_by(m.user_name))
         return [_membership(r) for r in rows]
+
+    def people(self, group: str, after: str, limit: int) -> list[Member]:
+        """The next members by name, with what is known of them as people."""
+        m, u, i = t.memberships.c, t.users.c, t.identities.c
+        statement = (
+            sa.select(m.user_name, u.display_name, m.role, i.standing)
+            .join_from(t.memberships, t.users, u.name == m.user_name, isouter=True)
+            .join(t.identities, i.user_name == m.user_name, isouter=True)
+            .where(m.group_name == group, m.user_name > after)
+            .order_by(m.user_name)
+            .limit(limit)
+        )
+        return [
+            Member(r[0], r[1] or "", Role(r[2]), Standing(r[3] or Standing.ACTIVE.value))
+            for r in self._c.execute(statement)
+        ]
 
     def limits_in(self, group: str) -> dict[str, Limits]:
         """The members that have limits of their own in the group."""

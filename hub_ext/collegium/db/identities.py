@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,14 @@ from collegium.domain.identity import (
     Standing,
     UserIdentity,
 )
+from collegium.domain.quota import WorkloadKind
 
 _i, _g, _p, _r = t.identities.c, t.identity_groups.c, t.identity_providers.c, t.revocations.c
 #: How exact ``seen_at`` is: a write per request would cost more than it tells.
 SEEN = timedelta(minutes=1)
+# Literal text: with bound values neither database would use the partial indexes.
+_LIVE = sa.text("reservations.state != 'released'")
+_OPEN = sa.text("jobs.state IN ('Pending', 'Preparing', 'Running')")
 
 
 class Identities:
@@ -31,15 +35,25 @@ class Identities:
     def __init__(self, connection: sa.Connection) -> None:
         self._c = connection
 
-    def of_user(self, user: str) -> UserIdentity | None:
-        """The account of a user, None for users of another kind (the catalog's)."""
-        row = self._c.execute(sa.select(t.identities).where(_i.user_name == user)).one_or_none()
-        return None if row is None else _identity(row)
+    def of_user(self, user: str, *, lock: bool = False) -> UserIdentity | None:
+        """The account of a user, None for users of another kind (the catalog's).
 
-    def of_subject(self, issuer: str, subject: str) -> UserIdentity | None:
-        """Who an account is here, None if it never came."""
-        statement = sa.select(t.identities).where(_i.issuer == issuer, _i.subject == subject)
-        row = self._c.execute(statement).one_or_none()
+        With ``lock`` nobody else decides about them until this transaction ends.
+        """
+        return self._one(sa.select(t.identities).where(_i.user_name == user), lock)
+
+    def of_subject(self, issuer: str, subject: str, *, lock: bool = False) -> UserIdentity | None:
+        """Who an account is here, None if it never came; ``lock`` as above."""
+        return self._one(sa.select(t.identities).where(_i.issuer == issuer, _i.subject == subject), lock)
+
+    def locked(self, users: Collection[str]) -> list[UserIdentity]:
+        """Several at once, by name."""
+        statement = sa.select(t.identities).where(_i.user_name.in_(users)).order_by(_i.user_name)
+        return [_identity(r) for r in self._c.execute(statement.with_for_update())]
+
+    def _one(self, statement: sa.Select[Any], lock: bool) -> UserIdentity | None:
+        # SQLite has locked the whole database already.
+        row = self._c.execute(statement.with_for_update() if lock else statement).one_or_none()
         return None if row is None else _identity(row)
 
     def all(self, issuer: str) -> list[UserIdentity]:
@@ -63,10 +77,11 @@ class Identities:
             self._c.execute(sa.insert(t.identities).values(user_name=identity.user, **values))
 
     def check(self, users: Sequence[str], at: datetime) -> None:
-        """The provider confirmed these without a change."""
+        """The provider confirmed these without a change; a later word stays."""
+        older = _i.checked_at.is_(None) | (_i.checked_at < at)
         for start in range(0, len(users), 500):
             names = users[start : start + 500]
-            self._c.execute(sa.update(t.identities).where(_i.user_name.in_(names)).values(checked_at=at))
+            self._c.execute(sa.update(t.identities).where(_i.user_name.in_(names), older).values(checked_at=at))
 
     def see(self, user: str, at: datetime) -> bool:
         """Note that the user is about; False if that was known to the minute already."""
@@ -99,6 +114,14 @@ class GroupBindings:
     def all(self) -> list[GroupBinding]:
         """Every binding by group."""
         return [_binding(r) for r in self._c.execute(sa.select(t.identity_groups).order_by(_g.group_name))]
+
+    def of_paths(self, issuer: str, paths: Sequence[str]) -> list[GroupBinding]:
+        """The bindings of some paths, by group; a deleted group's may have the same path as a living one's."""
+        found: list[GroupBinding] = []
+        for start in range(0, len(paths), 500):
+            where = (_g.issuer == issuer) & _g.path.in_(paths[start : start + 500])
+            found += [_binding(r) for r in self._c.execute(sa.select(t.identity_groups).where(where))]
+        return sorted(found, key=lambda b: b.group)
 
     def of_group(self, group: str) -> GroupBinding | None:
         """The binding of a group, None if it has none."""
@@ -176,6 +199,31 @@ class Revocations:
         """The group's newest, ended ones too."""
         statement = sa.select(t.revocations).where(_r.group_name == group)
         return [_revocation(r) for r in self._c.execute(statement.order_by(_r.noticed_at.desc()).limit(limit))]
+
+    def of_user(self, user: str) -> list[Revocation]:
+        """The user's that have not ended, oldest first."""
+        statement = sa.select(t.revocations).where(_r.ended_at.is_(None), _r.user_name == user)
+        return [_revocation(r) for r in self._c.execute(statement.order_by(_r.noticed_at, _r.id))]
+
+    def suspects(self) -> list[tuple[str, str, Role | None, Standing]]:
+        """Group, user, role and standing of all who have a server or a job that is not over, and no right to it now.
+
+        One question for everything, since it is asked every other second.
+        """
+        m, res, j = t.memberships.c, t.reservations.c, t.jobs.c
+        servers = sa.select(res.group_name, res.user_name).where(_LIVE, res.kind == WorkloadKind.SERVER.value)
+        jobs = sa.select(j.group_name, j.user_name).where(_OPEN)
+        owners = sa.union(servers, jobs).subquery()
+        group, user = owners.c.group_name, owners.c.user_name
+        standing = sa.func.coalesce(_i.standing, Standing.ACTIVE.value)
+        statement = (
+            sa.select(group, user, m.role, standing)
+            .join_from(owners, t.memberships, (m.group_name == group) & (m.user_name == user), isouter=True)
+            .join(t.identities, _i.user_name == user, isouter=True)
+            .where(m.role.is_(None) | (m.role == Role.VIEWER.value) | (standing != Standing.ACTIVE.value))
+            .order_by(group, user)
+        )
+        return [(r[0], r[1], None if r[2] is None else Role(r[2]), Standing(r[3])) for r in self._c.execute(statement)]
 
     def insert(self, revocation: Revocation) -> None:
         """Begin one."""

@@ -86,6 +86,12 @@ class Invitations:
         where = (_u.invitation_id == invitation.id) & (_u.subject == subject)
         return self._c.execute(sa.select(_u.state).where(where)).scalar_one_or_none()
 
+    def use_of_name(self, invitation: Invitation, user: str) -> tuple[str, str, datetime] | None:
+        """The use under a user name: subject, state, since when; None if there is none."""
+        where = (_u.invitation_id == invitation.id) & (_u.user_name == user)
+        row = self._c.execute(sa.select(_u.subject, _u.state, _u.at).where(where).order_by(_u.at)).first()
+        return None if row is None else (row.subject, row.state, row.at)
+
     def finish(self, invitation: Invitation, subject: str, new_subject: str | None = None) -> None:
         """The provider has it."""
         where = (_u.invitation_id == invitation.id) & (_u.subject == subject)

@@ -87,6 +87,11 @@ class Jobs:
             statement = statement.where(_j.group_name == group)
         return [_job(r) for r in self._c.execute(statement)]
 
+    def open_of(self, user: str, group: str) -> list[Job]:
+        """One person's jobs in one group that are not over, in the order of submission."""
+        statement = sa.select(t.jobs).where(_OPEN, _j.user_name == user, _j.group_name == group)
+        return [_job(r) for r in self._c.execute(statement.order_by(_j.sequence))]
+
     def count(self, states: Collection[JobState], group: str, user: str | None = None) -> int:
         """How many jobs are in these states."""
         statement = sa.select(sa.func.count()).where(_j.state.in_([s.value for s in states]), _j.group_name == group)

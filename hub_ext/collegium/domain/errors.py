@@ -100,6 +100,13 @@ class Unavailable(DomainError):
     code = "unavailable"
 
 
+class Misconfigured(DomainError):
+    """A part answers, but not what we need: somebody must change a setting. ``details`` may say ``person``: the name of
+    the only one whom it concerns."""
+
+    code = "misconfigured"
+
+
 def shorten(value: Any, limit: int = 80) -> str | None:
     """Make any value printable on one line of at most ``limit`` characters, for messages and logs."""
     if value is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from collegium.domain.errors import Unavailable
+from collegium.domain.errors import Forbidden, Unavailable
 from collegium.domain.groups import Role
 
 
@@ -117,6 +117,16 @@ class Revocation:
     outcome: str = ""
 
 
+def refuse_inactive(identity: UserIdentity | None) -> None:
+    """Raise Forbidden for an account that the provider does not let in any more. None: no account of a provider."""
+    if identity is not None and identity.standing is not Standing.ACTIVE:
+        raise Forbidden(
+            f"The account of {identity.user} is {identity.standing.value} at the identity provider. Whoever runs that "
+            "can tell why.",
+            standing=identity.standing.value,
+        )
+
+
 def refuse_unconfirmed(status: ProviderStatus | None, operation: str) -> None:
     """Raise Unavailable while the provider cannot confirm who is in which group: nothing new begins on old knowledge.
 
@@ -124,7 +134,7 @@ def refuse_unconfirmed(status: ProviderStatus | None, operation: str) -> None:
     """
     if status is not None and not status.ok:
         raise Unavailable(
-            f"{operation} waits until the identity provider answers again: {status.message or status.state.value}. "
+            f"{operation} waits until the identity provider answers again: {_reason(status)}. "
             "What runs goes on; try again in a moment.",
             provider=status.state.value,
             since=status.since.isoformat(),
@@ -136,7 +146,12 @@ def refuse_stale(status: ProviderStatus | None, now: datetime, grace: timedelta)
     if status is not None and not status.ok and now - status.since > grace:
         raise Unavailable(
             f"The identity provider has not answered for {int((now - status.since).total_seconds() // 60)} minutes: "
-            f"{status.message or status.state.value}. What runs goes on.",
+            f"{_reason(status)}. What runs goes on.",
             provider=status.state.value,
             since=status.since.isoformat(),
         )
+
+
+def _reason(status: ProviderStatus) -> str:
+    """The provider's trouble without a full stop, which the sentence around it brings."""
+    return (status.message or status.state.value).rstrip(".")

@@ -24,6 +24,8 @@ def install(
     kubernetes: Mapping[str, Any] | None = None,
     service_url: str | None = None,
     secrets_dir: str | Path | None = None,
+    authenticator: str | None = None,
+    keycloak: Mapping[str, Any] | str | Path | None = None,
 ) -> Settings:
     """Add Collegium to a hub's configuration; see ``collegium.hub.configuration.install``."""
     # Imported only here: the service and the spawner need nothing of this package but its scopes.
@@ -39,4 +41,6 @@ def install(
         kubernetes=kubernetes,
         service_url=service_url,
         secrets_dir=secrets_dir,
+        authenticator=authenticator,
+        keycloak=keycloak,
     )

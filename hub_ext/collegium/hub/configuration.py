@@ -13,8 +13,11 @@ from traitlets.config import Config
 from collegium.backends.kubernetes.settings import VARIABLE as KUBERNETES_VARIABLE
 from collegium.hub.change import ConfigError, add_named, add_scopes, add_templates, merge, offer, offer_bind, require
 from collegium.hub.home import HomePage
+from collegium.hub.keycloak import CLASS, REFRESH_AGE, check_keycloak, provide_key, read_keycloak, share
 from collegium.hub.scopes import CUSTOM_SCOPES, SERVICE, USER_SCOPES
 from collegium.hub.startup import CATALOG_VARIABLE
+from collegium.identity.settings import VARIABLE as KEYCLOAK_VARIABLE
+from collegium.identity.settings import KeycloakSettings
 from collegium.settings import DATABASE_VARIABLE, STATE_VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -24,17 +27,22 @@ __all__ = ["ConfigError", "install"]
 
 HERE = Path(__file__).parent
 DEMO_CATALOG = HERE / "demo" / "catalog.yaml"
+KEYCLOAK_DEMO_CATALOG = HERE / "demo" / "keycloak" / "catalog.yaml"
+DEMOS = (DEMO_CATALOG, KEYCLOAK_DEMO_CATALOG)
 DEMO_HOME = HERE / "demo" / "home"
 CATALOG_NAME = "catalog.yaml"
 #: Where the service listens; the hub's proxy alone talks to it.
 SERVICE_PORT = 10101
 BACKENDS = ("local", "kubernetes")
+#: The mail server of the service (``collegium.services.mail``); handed on as it is.
+MAIL_VARIABLE = "COLLEGIUM_MAIL"
 
-#: What the service may ask the hub. No tokens, no admin rights, no auth state.
+#: What the service may ask the hub: to see, and to stop servers whose owner lost the right to them. No tokens, no
+#: admin rights, no auth state.
 SERVICE_ROLE = {
     "name": "collegium-service",
-    "description": "Collegium's own service: who there is, in which groups, and which servers run",
-    "scopes": ["list:users", "read:users:name", "read:users:groups", "read:servers", "read:hub"],
+    "description": "Collegium's own service: who there is, in which groups, which servers run, and stopping them",
+    "scopes": ["list:users", "read:users:name", "read:users:groups", "read:servers", "delete:servers", "read:hub"],
     "services": [SERVICE],
 }
 
@@ -50,6 +58,8 @@ def install(
     kubernetes: Mapping[str, Any] | None = None,
     service_url: str | None = None,
     secrets_dir: str | Path | None = None,
+    authenticator: str | None = None,
+    keycloak: Mapping[str, Any] | str | Path | None = None,
 ) -> Settings:
     """Add authenticator, spawner, pages, scopes and service to ``c``; returns where things are kept.
 
@@ -62,13 +72,20 @@ def install(
     (default: ``$COLLEGIUM_KUBERNETES``). ``service_port`` None then says that hub, proxy and service are pods of their
     own: the service is at ``service_url`` (``$COLLEGIUM_SERVICE_URL``), secrets are files in ``secrets_dir``
     (``$COLLEGIUM_SECRETS_DIR``), and the database must be PostgreSQL.
+
+    ``authenticator`` is ``local`` (people and passwords of the catalog) or ``keycloak``: people and groups of a realm.
+    ``keycloak`` holds the fields of KeycloakSettings, or names a JSON file of them (default: ``$COLLEGIUM_KEYCLOAK``);
+    where it is given, so is the choice.
     """
     if backend not in BACKENDS:
         raise ConfigError(f"backend = {backend!r}: there is {', '.join(BACKENDS)}")
     settings = _settings(state_dir, database_url)
-    chosen = _catalog(catalog)
+    realm = read_keycloak(authenticator, keycloak)
+    chosen = _catalog(catalog, DEMO_CATALOG if realm is None else KEYCLOAK_DEMO_CATALOG)
     pods = _pods(kubernetes, service_port is None, secrets_dir, service_url) if backend == "kubernetes" else None
-    if pods is not None and chosen == DEMO_CATALOG:
+    if realm is not None:
+        check_keycloak(realm, service_is_ours=service_port is not None)
+    if pods is not None and chosen in DEMOS:
         raise ConfigError("catalog is not given, and the demo's is for one machine: its images are no container images")
     # The spawner, the authenticator and the pages are made by the hub without arguments and find their settings here.
     # Servers of users never see these variables: the spawner passes on a short list.
@@ -79,14 +96,14 @@ def install(
     else:
         require(c.JupyterHub, "JupyterHub", "spawner_class", "collegium-local")
     _hub(c, settings)
-    _authenticator(c)
-    _spawner(c, demo=chosen == DEMO_CATALOG)
+    _authenticator(c, settings, realm, pods)
+    _spawner(c, demo=chosen in DEMOS)
     add_templates(c.JupyterHub, str(HERE / "templates"))
     merge(c.JupyterHub, "template_vars", {"collegium": HomePage})
     merge(c.JupyterHub, "custom_scopes", CUSTOM_SCOPES)
     add_scopes(c.JupyterHub, USER_SCOPES)
     if service_port is not None:
-        _service(c, settings, service_port, demo=chosen == DEMO_CATALOG, pods=pods)
+        _service(c, settings, service_port, demo=chosen in DEMOS, pods=pods, realm=realm)
     return settings
 
 
@@ -116,17 +133,16 @@ def _settings(state_dir: str | Path | None, database_url: str | None) -> Setting
     return Settings.at(Path(directory), database_url or os.environ.get(DATABASE_VARIABLE) or None)
 
 
-def _catalog(catalog: str | Path | None) -> Path:
+def _catalog(catalog: str | Path | None, demo: Path) -> Path:
     if catalog is not None:
         # Links stay links: a mounted ConfigMap is reached through one that moves to the next content.
         return Path(catalog).expanduser().absolute()
     beside = Path(CATALOG_NAME).resolve()
-    return beside if beside.exists() else DEMO_CATALOG
+    return beside if beside.exists() else demo
 
 
 def _hub(c: Config, settings: Settings) -> None:
     hub = c.JupyterHub
-    require(hub, "JupyterHub", "authenticator_class", "collegium-local")
     # One server per group, named like the group.
     require(hub, "JupyterHub", "allow_named_servers", True)
     # After login: the page with the groups, not a server that belongs to none.
@@ -148,7 +164,13 @@ def _hub(c: Config, settings: Settings) -> None:
     settings.prepare()
 
 
-def _authenticator(c: Config) -> None:
+def _authenticator(c: Config, settings: Settings, realm: KeycloakSettings | None, pods: Pods | None) -> None:
+    require(c.JupyterHub, "JupyterHub", "authenticator_class", "collegium-local" if realm is None else CLASS)
+    if realm is not None:
+        share(realm)
+        provide_key(c, settings, pods)
+        require(c.Authenticator, "Authenticator", "enable_auth_state", True)
+        offer(c.Authenticator, "auth_refresh_age", REFRESH_AGE)
     require(c.Authenticator, "Authenticator", "manage_groups", True)
     require(c.Authenticator, "Authenticator", "refresh_pre_spawn", True)
     require(c.Authenticator, "Authenticator", "auth_refresh_strict", True)
@@ -166,13 +188,19 @@ def _spawner(c: Config, demo: bool) -> None:
         offer(c.GroupLocalSpawner, "skeleton", str(DEMO_HOME))
 
 
-def _service(c: Config, settings: Settings, port: int, demo: bool, pods: Pods | None) -> None:
+def _service(
+    c: Config, settings: Settings, port: int, demo: bool, pods: Pods | None, realm: KeycloakSettings | None
+) -> None:
     # A first job may come before a first server, and must find the same home.
     more = [f"--CollegiumService.backend_options=skeleton={DEMO_HOME}"] if demo else []
     environment = settings.environment()
     if pods is not None:
         more = ["--backend=kubernetes"]
         environment[KUBERNETES_VARIABLE] = pods.settings.to_json()
+    if realm is not None:
+        environment[KEYCLOAK_VARIABLE] = realm.to_json()
+    if os.environ.get(MAIL_VARIABLE):
+        environment[MAIL_VARIABLE] = os.environ[MAIL_VARIABLE]
     service = {
         "name": SERVICE,
         "url": f"http://127.0.0.1:{port}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from collegium.db import UnitOfWork
@@ -11,6 +12,8 @@ from collegium.db.shared import shared_database
 from collegium.domain.errors import Unavailable
 from collegium.domain.groups import Group
 from collegium.domain.policy import Operation, explain
+from collegium.hub.account import Account, ScopeChoice, access_scope, scope_choices
+from collegium.identity.settings import KeycloakSettings
 from collegium.quota.ledger import usage
 from collegium.quota.meters import Meter, meters
 
@@ -37,6 +40,12 @@ class Home:
     cards: tuple[GroupCard, ...] = ()
     admins: tuple[str, ...] = ()
     problem: str = ""
+    platform_admin: bool = False
+
+    @property
+    def scopes(self) -> tuple[ScopeChoice, ...]:
+        """What a token of this person could be for."""
+        return scope_choices(self.platform_admin)
 
     @property
     def names(self) -> frozenset[str]:
@@ -45,10 +54,20 @@ class Home:
 
 
 class HomePage:
-    """A template variable: JupyterHub makes one with the current user for every page; ``home.html`` calls ``load``."""
+    """A template variable: JupyterHub makes one with the current user (or none) for every page.
+
+    ``home.html`` and ``token.html`` call ``load``; the rest asks nothing, for every page of the hub has it.
+    """
+
+    access_scope = access_scope()
 
     def __init__(self, user: Any) -> None:
         self._user = user
+
+    @property
+    def account(self) -> Account:
+        """Links of the profile menu."""
+        return Account.of(_keycloak())
 
     async def load(self) -> Home:
         """Look at the database; templates are rendered asynchronously, so this may be awaited in one."""
@@ -69,12 +88,19 @@ class HomePage:
                 )
                 for row in rows
             )
-            return Home(cards, tuple(u.display_name or u.name for u in uow.users.all() if u.platform_admin))
+            admins = tuple(u.display_name or u.name for u in uow.users.all() if u.platform_admin)
+            return Home(cards, admins, platform_admin=actor.platform_admin)
 
         try:
             return await shared_database().reading(look)
         except Unavailable as error:
             return Home(problem=error.message)
+
+
+@cache
+def _keycloak() -> KeycloakSettings | None:
+    # Fixed while the hub runs.
+    return KeycloakSettings.from_environment()
 
 
 def _card(

@@ -10,9 +10,11 @@ from pathlib import Path
 from collegium.backends.kubernetes.settings import VARIABLE as KUBERNETES_VARIABLE
 from collegium.backends.local.backend import NOTICE
 from collegium.catalog.loader import load_catalog
+from collegium.catalog.schema import CatalogFile
 from collegium.catalog.service import apply_catalog
 from collegium.db.shared import shared_database
-from collegium.domain.errors import DomainError
+from collegium.domain.errors import DomainError, InvalidInput
+from collegium.identity.settings import VARIABLE as KEYCLOAK_VARIABLE
 
 #: Set by ``install`` for this process; the function below takes no argument because the hub's configuration names it.
 CATALOG_VARIABLE = "COLLEGIUM_CATALOG"
@@ -31,7 +33,10 @@ def prepare_hub() -> None:
         database = shared_database()
         if not path:
             return
-        changes = apply_catalog(database, load_catalog(Path(path)))
+        catalog = load_catalog(Path(path))
+        if os.environ.get(KEYCLOAK_VARIABLE):
+            refuse_people(catalog, path)
+        changes = apply_catalog(database, catalog)
     except DomainError as error:
         print(f"\nCollegium cannot start:\n{error.message}\n", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
@@ -39,3 +44,16 @@ def prepare_hub() -> None:
         _log.info("Catalog: %s", change)
     notice = "" if os.environ.get(KUBERNETES_VARIABLE) else f" {NOTICE}"
     print(f"\nCollegium follows {path} ({len(changes)} changes).{notice}", file=sys.stderr, flush=True)
+
+
+def refuse_people(catalog: CatalogFile, path: str) -> None:
+    """Raise InvalidInput for a catalog that names people where Keycloak does: two truths about one person."""
+    if catalog.users:
+        raise InvalidInput("users", f"{path} must declare none: people log in through Keycloak", catalog.users[0].name)
+    for group in catalog.groups:
+        if group.members:
+            raise InvalidInput(
+                f"groups.{group.name}.members",
+                f"{path} must declare none: Keycloak says who is in a group; leave members out",
+                next(iter(group.members)),
+            )

@@ -14,7 +14,7 @@ from collegium.domain.groups import ManagedBy, Role
 from collegium.domain.identity import Claims, GroupBinding, Standing, UserIdentity
 from collegium.domain.names import check_user_name
 from collegium.identity.bind import bind
-from collegium.identity.mapping import inner_path, placement
+from collegium.identity.mapping import Placement, inner_path, placement
 from collegium.identity.settings import KeycloakSettings
 
 
@@ -53,7 +53,7 @@ def accept(
     ``older_user`` says that JupyterHub has a user of this name from another time. Raises Forbidden for a name that is
     another account's, InvalidInput for one that cannot be used.
     """
-    identity = uow.identities.of_subject(settings.issuer, claims.subject)
+    identity = uow.identities.of_subject(settings.issuer, claims.subject, lock=True)
     if identity is None:
         identity = _first(uow, settings, claims, older_user)
     elif identity.checked_at is not None and asked_at < identity.checked_at:
@@ -66,13 +66,10 @@ def accept(
 
     places = placement(claims.paths, settings.groups, settings.roles)
     bound = bind(uow, settings, places.roles, asked_at)
+    # A group may be bound and yet be gone from the catalog.
+    open_groups = {p: b for p, b in bound.groups.items() if uow.groups.get(b.group) is not None}
     before = uow.memberships.of_user(user)
-    after: dict[str, Role] = {}
-    for path, binding in bound.groups.items():
-        role = _role(settings, claims, user, path, binding, places.roles[path], before.get(binding.group))
-        # A group may be bound and yet be gone from the catalog.
-        if uow.groups.get(binding.group) is not None:
-            after[binding.group] = role
+    after = roles_in(settings, claims, user, places, open_groups, before)
 
     fresh = replace(
         identity,
@@ -95,6 +92,22 @@ def accept(
     return Accepted(user, admin, after, bool(changes), tuple(bound.unknown), tuple(bound.refused))
 
 
+def roles_in(
+    settings: KeycloakSettings,
+    claims: Claims,
+    user: str,
+    places: Placement,
+    groups: Mapping[str, GroupBinding],
+    before: Mapping[str, Role],
+) -> dict[str, Role]:
+    """Group → role of a person whose places are known; ``groups`` is path → binding, ``before`` what they had."""
+    return {
+        binding.group: _role(settings, claims, user, path, binding, places.roles[path], before.get(binding.group))
+        for path, binding in groups.items()
+        if path in places.roles
+    }
+
+
 def as_stored(uow: UnitOfWork, identity: UserIdentity) -> Accepted:
     """The person as the database has them."""
     stored = uow.users.get(identity.user)
@@ -102,9 +115,17 @@ def as_stored(uow: UnitOfWork, identity: UserIdentity) -> Accepted:
 
 
 def dismiss(uow: UnitOfWork, user: str, standing: Standing, at: datetime, reason: str) -> bool:
-    """The account is disabled or deleted: no group, no admin right. False if that was known."""
-    identity = uow.identities.of_user(user)
-    if identity is None or identity.standing is standing or identity.standing is Standing.DELETED:
+    """The account is disabled or deleted: no group, no admin right. False if that was known, or is old news.
+
+    ``at`` is when the question to the provider began.
+    """
+    identity = uow.identities.of_user(user, lock=True)
+    if identity is None or identity.standing is Standing.DELETED:
+        return False
+    if identity.checked_at is not None and at < identity.checked_at:
+        return False
+    if identity.standing is standing:
+        uow.identities.check([user], at)
         return False
     stored = uow.users.get(user)
     before = uow.memberships.of_user(user)

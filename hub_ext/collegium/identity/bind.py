@@ -28,7 +28,10 @@ class Bound:
 
 def bind(uow: UnitOfWork, settings: KeycloakSettings, paths: Iterable[str], at: datetime) -> Bound:
     """Find or make the binding of each path; writes what is new."""
-    known = {b.path: b for b in uow.group_bindings.all() if b.issuer == settings.issuer}
+    paths = list(paths)
+    ours = uow.group_bindings.of_paths(settings.issuer, paths)
+    # A group that was renamed may have the path of one that was deleted: the living one has it.
+    known = {b.path: b for b in sorted(ours, key=lambda b: b.gone_at is None)}
     found = Bound()
     candidates: dict[str, list[str]] = {}
     for path in paths:

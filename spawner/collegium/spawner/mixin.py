@@ -12,6 +12,7 @@ from collegium.db import Database, UnitOfWork
 from collegium.db.shared import shared_database
 from collegium.domain.errors import DomainError, Forbidden, NotFound
 from collegium.domain.groups import Actor
+from collegium.domain.identity import refuse_inactive, refuse_unconfirmed
 from collegium.domain.launch import LaunchOptions, LaunchSpec, resolve
 from collegium.domain.policy import Operation
 from collegium.domain.quota import WorkloadKind
@@ -206,6 +207,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
 
     def _resolve(self, uow: UnitOfWork, asked: Any) -> tuple[LaunchSpec, Claim]:
         options = LaunchOptions.from_json(asked)
+        self._refuse_unconfirmed(uow)
         actor: Actor = uow.memberships.actor(self.user.name)
         if actor.role_in(self.name) is not None and self.name != options.group:
             raise Forbidden(
@@ -224,6 +226,13 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             instance_type=spec.instance_type.name,
         )
         return spec, claim
+
+    def _refuse_unconfirmed(self, uow: UnitOfWork) -> None:
+        provider = uow.providers.current()
+        refuse_unconfirmed(provider, "Starting a server")
+        if provider is not None:
+            # Accounts count only where their provider is in use.
+            refuse_inactive(uow.identities.of_user(self.user.name))
 
     async def _give_back_if_over(self) -> None:
         # Where something still runs, the hub calls stop next, which gives the place back when that has worked.

@@ -42,6 +42,10 @@ _TABLE: tuple[tuple[type[DomainError], Reason, int, str], ...] = (
 )
 
 
+#: Seconds after which what is not available now may be tried again.
+RETRY_AFTER = 5
+
+
 class Refusal(SpawnException):  # type: ignore[misc]  # jupyterhub has no type information
     """A start that policy or the machine refuses; the message may be shown.
 
@@ -59,7 +63,11 @@ def refusal(error: DomainError) -> Refusal:
     """The exception for a domain error."""
     for kind, reason, status, title in _TABLE:
         if isinstance(error, kind):
-            return Refusal(error.message, reason, status, _html(title, _sentences(error)))
+            found = Refusal(error.message, reason, status, _html(title, _sentences(error)))
+            if isinstance(error, Unavailable):
+                # Where JupyterHub looks for headers of its answer.
+                found.headers = {"Retry-After": str(RETRY_AFTER)}
+            return found
     return Refusal(error.message, Reason.UNAVAILABLE, 400, _html("The server was not started", [error.message]))
 
 

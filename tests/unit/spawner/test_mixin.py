@@ -6,9 +6,11 @@ import json
 import pytest
 from jupyterhub.spawner import SpawnException
 
+from collegium.db.engine import now
 from collegium.domain.catalog import Grant, GrantKind, Image, InstanceType
 from collegium.domain.errors import Unavailable
 from collegium.domain.groups import ManagedBy, Membership, Role
+from collegium.domain.identity import ProviderState, Standing, UserIdentity
 from collegium.domain.quota import Limits, ReservationState
 from collegium.domain.resources import Resources
 
@@ -368,3 +370,35 @@ async def test_forms_and_links_are_refused_before_anything_starts(bench, door: s
         await ask({k: [v] for k, v in {**GOOD, "instance_type": "large"}.items()})
     assert (caught.value.status_code, caught.value.reason) == (409, "quota")
     assert callable(spawner.options_form)
+
+
+@pytest.mark.parametrize("state", [ProviderState.UNAVAILABLE, ProviderState.MISCONFIGURED])
+async def test_nothing_starts_while_nobody_can_confirm_who_is_in_which_group(bench, state) -> None:
+    spawner = bench.spawner(server="physics")
+    with bench.database.write() as uow:
+        uow.providers.begin("https://kc.example/realms/lab", now())
+        uow.providers.say("https://kc.example/realms/lab", state, "it is away", now())
+    refusal = await refused(spawner)
+    assert (refusal.status_code, refusal.reason) == (503, "unavailable")
+    assert "waits until the identity provider answers again: it is away" in refusal.message
+    # The form says so before anything is sent.
+    with pytest.raises(SpawnException, match="identity provider"):
+        await spawner.checked_options({k: [v] for k, v in GOOD.items()})
+    with bench.database.write() as uow:
+        uow.providers.say("https://kc.example/realms/lab", ProviderState.OK, "", now())
+    assert await spawner.start()
+
+
+@pytest.mark.parametrize("standing", [Standing.DISABLED, Standing.DELETED])
+async def test_an_account_that_is_over_starts_nothing(bench, standing) -> None:
+    spawner = bench.spawner(server="physics")
+    with bench.database.write() as uow:
+        uow.identities.put(UserIdentity("ann", "https://kc.example/realms/lab", "s", standing=standing))
+        uow.providers.begin("https://kc.example/realms/lab", now())
+    refusal = await refused(spawner)
+    assert refusal.status_code == 403
+    assert f"is {standing.value} at the identity provider" in refusal.message
+    with bench.database.write() as uow:
+        # Where the catalog says who there is again, accounts of the provider count no more.
+        uow.providers.begin("", now())
+    assert await spawner.start()
