@@ -31,7 +31,8 @@ SUITE = "bookworm"
 #: The image's own list: no mirror of this machine, and none that we choose for others.
 SOURCES = "# Put your mirror here to install more.\n"
 _SLIM = ("man", "doc", "locale", "info", "lintian", "doc-base")
-_JUNK = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
+#: What is built comes from a stage of its own.
+_JUNK = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints", _setup.PORTAL.name)
 #: Layers that no build has used for so long are removed.
 _KEPT_SECONDS = 14 * 24 * 3600
 
@@ -237,9 +238,11 @@ def _python_of(below: list[Layer]) -> str:
 def build(which: Iterable[str] = tuple(NAMES)) -> list[Image]:
     """The named images, as they are to be for this checkout."""
     wanted = list(which)
+    contexts = {}
     if "hub" in wanted:
         _setup.proxy()
-    contexts = {}
+        _setup.portal()
+        contexts["portal"] = _setup.PORTAL
     if "user" in wanted:
         _setup.sidebar()
         contexts["sidebar"] = _setup.VENV / "share/jupyter/labextensions/@collegium/lab"

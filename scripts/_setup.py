@@ -23,6 +23,8 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "collegium"
 LABEXTENSION = ROOT / "labextension"
+#: Where the service looks for its pages; not in git, but part of the wheel and of the hub's image.
+PORTAL = ROOT / "services/collegium/services/pages/static/portal-bundle"
 #: Made by builds, so neither copied nor part of a content key.
 BUILT = shutil.ignore_patterns("node_modules", "lib", "labextension", "__pycache__", "*.tsbuildinfo", ".yarn")
 
@@ -139,26 +141,45 @@ def sidebar_workplace() -> Path:
     return workplace
 
 
+def _built(name: str, key: str, command: list[str], output: str) -> Path:
+    """What a build of the sidebar's sources leaves in ``output``; from the cache if it was made of the same before."""
+    built = CACHE / f"{name}-{key}"
+    with only_one("sidebar"):
+        if not built.exists():
+            workplace = sidebar_workplace()
+            say(f"building the {name}")
+            run("jlpm", *command, cwd=workplace)
+            draft = CACHE / f"draft-{os.getpid()}"
+            shutil.copytree(workplace / output, draft)
+            draft.rename(built)
+    return built
+
+
 def sidebar() -> None:
     """Build the JupyterLab extension, or take it from the cache, and put it where JupyterLab finds it."""
     sources = [LABEXTENSION / n for n in ("package.json", "yarn.lock", "tsconfig.json", "src", "style", "schema")]
     key = digest(*sources, LABEXTENSION / "install.json")
-    built = CACHE / f"labextension-{key}"
     target = VENV / "share/jupyter/labextensions/@collegium/lab"
     stamp = VENV / ".sidebar"
     if not _once(stamp, key):
         return
-    with only_one("sidebar"):
-        if not built.exists():
-            workplace = sidebar_workplace()
-            say("building the JupyterLab sidebar")
-            run("jlpm", "build:prod", cwd=workplace)
-            draft = CACHE / f"draft-{os.getpid()}"
-            shutil.copytree(workplace / "collegium_lab/labextension", draft)
-            shutil.copy(LABEXTENSION / "install.json", draft)
-            draft.rename(built)
+    built = _built("labextension", key, ["build:prod"], "collegium_lab/labextension")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(built, target)
+    shutil.copy(LABEXTENSION / "install.json", target)
+    stamp.write_text(key)
+
+
+def portal() -> None:
+    """Build the pages of the service, or take them from the cache, and put them where the service finds them."""
+    sources = [LABEXTENSION / n for n in ("package.json", "yarn.lock", "tsconfig.json", "src", "style")]
+    key = digest(*sources, LABEXTENSION / "scripts/build-portal.mjs")
+    stamp = VENV / ".portal"
+    if (PORTAL / "manifest.json").exists() and not _once(stamp, key):
+        return
+    built = _built("portal", key, ["build:portal", "portal"], "portal")
+    shutil.rmtree(PORTAL, ignore_errors=True)
+    shutil.copytree(built, PORTAL)
     stamp.write_text(key)
 
 
@@ -167,3 +188,4 @@ def everything(*lock_files: str) -> None:
     python_environment(*lock_files)
     proxy()
     sidebar()
+    portal()

@@ -31,7 +31,11 @@ dependencies)
   ;;
 application)
   /opt/collegium/bin/pip install -q --no-compile --no-index --no-deps --no-build-isolation /source
-  compile /opt/collegium/lib/python3*/site-packages/collegium
+  ours=$(echo /opt/collegium/lib/python3*/site-packages/collegium)
+  mkdir -p "$ours/services/pages/static/portal-bundle"
+  cp /portal/* "$ours/services/pages/static/portal-bundle/"
+  chmod -R u=rwX,go=rX "$ours/services/pages/static/portal-bundle"
+  compile "$ours"
   ;;
 *)
   sed -n 2p "$0"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh system | dependencies | sidebar | application: the steps of the user image, run by its Dockerfile as root.
+# install.sh system | dependencies | sidebar | portal | application: the steps of the user image, run by its Dockerfile as root.
 set -eu
 here=$(dirname "$0")
 export DEBIAN_FRONTEND=noninteractive PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -21,7 +21,7 @@ dependencies)
   /opt/user/bin/pip install -q --no-compile --require-hashes -r "$here/requirements.lock"
   compile /opt/user/lib
   ;;
-sidebar) # leaves the built extension in /out
+sidebar | portal) # leaves what is built of /labextension in /out
   apt-get update -q
   apt-get install -q -y --no-install-recommends ca-certificates python3 python3-venv
   python3 -m venv /opt/sidebar
@@ -30,9 +30,13 @@ sidebar) # leaves the built extension in /out
   export PATH=/opt/sidebar/bin:$PATH
   cd /labextension
   jlpm install --immutable
-  jlpm build:prod
-  cp -R collegium_lab/labextension /out
-  cp install.json /out/
+  if [ "$1" = portal ]; then
+    jlpm build:portal /out
+  else
+    jlpm build:prod
+    cp -R collegium_lab/labextension /out
+    cp install.json /out/
+  fi
   ;;
 application)
   target=/opt/user/share/jupyter/labextensions/@collegium/lab

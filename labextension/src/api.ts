@@ -156,6 +156,299 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/groups/{group}/members': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Members of the group with role and standing */
+    get: operations['get_groups_group_members'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/audit': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The group's audit log, newest first */
+    get: operations['get_groups_group_audit'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/revocations': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Work that outlived its owner's right to it */
+    get: operations['get_groups_group_revocations'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/invitations': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The group's invitations, newest first */
+    get: operations['get_groups_group_invitations'];
+    put?: never;
+    /** Invite somebody; the link is in this answer only */
+    post: operations['post_groups_group_invitations'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/invitations/{invitation}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Revoke an invitation; whoever used it stays */
+    delete: operations['delete_groups_group_invitations_invitation'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/invitations/look': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** What a link leads to */
+    post: operations['post_invitations_look'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/invitations/accept': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Join with one's own account */
+    post: operations['post_invitations_accept'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/invitations/register': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Get an account by way of a link */
+    post: operations['post_invitations_register'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Accounts by name */
+    get: operations['get_users'];
+    put?: never;
+    /** Create an account */
+    post: operations['post_users'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users/export': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All accounts as CSV */
+    get: operations['get_users_export'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users/import': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Create and change accounts from CSV */
+    post: operations['post_users_import'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users/{user}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One account */
+    get: operations['get_users_user'];
+    put?: never;
+    post?: never;
+    /** Delete an account for ever */
+    delete: operations['delete_users_user'];
+    options?: never;
+    head?: never;
+    /** Change an account */
+    patch: operations['patch_users_user'];
+    trace?: never;
+  };
+  '/api/v1/users/{user}/password': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Make a password for one login, shown once */
+    post: operations['post_users_user_password'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users/{user}/mail': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Ask a person by mail to do something */
+    post: operations['post_users_user_mail'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users/{user}/groups': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Make a person's roles exactly these */
+    put: operations['put_users_user_groups'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/audit': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The whole audit log, newest first */
+    get: operations['get_audit'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/identity': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The identity provider, and what is not set up */
+    get: operations['get_identity'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/jobs': {
     parameters: {
       query?: never;
@@ -281,6 +574,40 @@ export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
     /**
+     * AcceptedOut
+     * @description Where one is now. ``already`` is true if nothing had to change.
+     */
+    AcceptedOut: {
+      /** Group */
+      group: string;
+      role: components['schemas']['Role'];
+      /**
+       * Already
+       * @default false
+       */
+      already?: boolean;
+    };
+    /**
+     * AccountLinks
+     * @description Where one looks after one's account; profile and password are null where no provider keeps it.
+     */
+    AccountLinks: {
+      /** Profile Url */
+      profile_url: string | null;
+      /** Password Url */
+      password_url: string | null;
+      /** Tokens Url */
+      tokens_url: string;
+      /** Logout Url */
+      logout_url: string;
+    };
+    /**
+     * Action
+     * @description What Keycloak can ask a person to do by mail; its own words.
+     * @enum {string}
+     */
+    Action: 'VERIFY_EMAIL' | 'UPDATE_PASSWORD' | 'UPDATE_PROFILE' | 'CONFIGURE_TOTP';
+    /**
      * ArtifactList
      * @description All artifacts of the job's latest attempt.
      */
@@ -306,6 +633,49 @@ export interface components {
       media_type: string;
     };
     /**
+     * AuditOut
+     * @description Who did what to which object, how it ended, and why. ``group`` is empty for what concerns the platform.
+     */
+    AuditOut: {
+      /** Sequence */
+      sequence: number;
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /** Actor */
+      actor: string;
+      /** Action */
+      action: string;
+      /** Object */
+      object: string;
+      /** Group */
+      group: string;
+      outcome: components['schemas']['Outcome'];
+      /** Reason */
+      reason: string;
+      /** Details */
+      details: {
+        [key: string]: unknown;
+      };
+      /** Request Id */
+      request_id: string;
+    };
+    /**
+     * AuditPage
+     * @description Newest first; ``next_cursor`` is absent on the last page.
+     */
+    AuditPage: {
+      /** Items */
+      items: components['schemas']['AuditOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
      * CatalogOut
      * @description All that the group may choose from.
      */
@@ -320,9 +690,11 @@ export interface components {
     /**
      * ContextOut
      * @description What a sidebar needs first. ``notice`` says what the backend does not enforce.
+     *
+     *     ``ending`` is what the caller runs without a right to it any more, and when it is stopped.
      */
     ContextOut: {
-      user: components['schemas']['UserOut'];
+      user: components['schemas']['collegium__services__groups__models__UserOut'];
       /** Groups */
       groups: components['schemas']['GroupRef'][];
       /** Servers */
@@ -331,6 +703,9 @@ export interface components {
       no_group_message: string;
       /** Notice */
       notice: string;
+      account: components['schemas']['AccountLinks'];
+      /** Ending */
+      ending: components['schemas']['RevocationOut'][];
     };
     /**
      * DatasetOut
@@ -347,6 +722,30 @@ export interface components {
       kind: string;
       /** Access */
       access: string;
+    };
+    /**
+     * DeletedOut
+     * @description What is gone.
+     */
+    DeletedOut: {
+      /** Id */
+      id: string;
+    };
+    /**
+     * EndingHolder
+     * @description A server or job of a revocation. ``asked``: its end was asked for; ``live``: it is not over yet.
+     */
+    EndingHolder: {
+      /** Kind */
+      kind: string;
+      /** Id */
+      id: string;
+      /** Label */
+      label: string;
+      /** Asked */
+      asked: boolean;
+      /** Live */
+      live: boolean;
     };
     /**
      * ErrorBody
@@ -432,6 +831,75 @@ export interface components {
       role: components['schemas']['Role'] | null;
     };
     /**
+     * GroupResult
+     * @description What became of one group; ``reason`` says why it was refused.
+     */
+    GroupResult: {
+      /** Group */
+      group: string;
+      role: components['schemas']['Role'] | null;
+      /**
+       * Outcome
+       * @enum {string}
+       */
+      outcome: 'added' | 'changed' | 'removed' | 'unchanged' | 'refused';
+      /**
+       * Reason
+       * @default
+       */
+      reason?: string;
+    };
+    /**
+     * GroupsIn
+     * @description All roles that the person is to have; every other one in a group of ours ends.
+     */
+    GroupsIn: {
+      /** Groups */
+      groups: components['schemas']['UserGroup'][];
+    };
+    /**
+     * GroupsOut
+     * @description The person as they are now, and what became of each group.
+     */
+    GroupsOut: {
+      /** Id */
+      id: string;
+      /** Username */
+      username: string;
+      /** Email */
+      email: string;
+      /** Email Verified */
+      email_verified: boolean;
+      /** First Name */
+      first_name: string;
+      /** Last Name */
+      last_name: string;
+      /** Enabled */
+      enabled: boolean;
+      /** Created At */
+      created_at: string | null;
+      /** Federated */
+      federated: boolean;
+      /** Read Only */
+      read_only: string;
+      /** Required Actions */
+      required_actions: string[];
+      /** Name */
+      name: string | null;
+      /** Standing */
+      standing: string | null;
+      /** Platform Admin */
+      platform_admin: boolean;
+      /** Last Seen */
+      last_seen: string | null;
+      /** Groups */
+      groups: components['schemas']['UserGroup'][];
+      /** Out Of Bounds */
+      out_of_bounds: string;
+      /** Results */
+      results: components['schemas']['GroupResult'][];
+    };
+    /**
      * HealthOut
      * @description ``status`` is ``ok`` or ``failing``; each part says ``ok`` or what is wrong, without details.
      */
@@ -472,6 +940,35 @@ export interface components {
       since: string;
     };
     /**
+     * IdentityOut
+     * @description How the provider is. ``provider`` is ``keycloak``, or ``local`` where the hub checks passwords itself.
+     *
+     *     ``report`` is what the last whole walk of the group sync found; empty before the first.
+     */
+    IdentityOut: {
+      /**
+       * Provider
+       * @enum {string}
+       */
+      provider: 'keycloak' | 'local';
+      /** Issuer */
+      issuer: string;
+      /** State */
+      state: string;
+      /** Message */
+      message: string;
+      /** Since */
+      since: string | null;
+      /** Synced At */
+      synced_at: string | null;
+      /** Report */
+      report: {
+        [key: string]: unknown;
+      };
+      /** Missing */
+      missing: components['schemas']['MissingOut'][];
+    };
+    /**
      * ImageOut
      * @description An image of the group.
      */
@@ -482,6 +979,55 @@ export interface components {
       display_name: string;
       /** Description */
       description: string;
+    };
+    /**
+     * ImportIn
+     * @description CSV with a first line of names: username, email, first_name, last_name, enabled, groups.
+     */
+    ImportIn: {
+      /** Csv */
+      csv: string;
+      /**
+       * Dry Run
+       * @default false
+       */
+      dry_run?: boolean;
+      /**
+       * Send Mail
+       * @default false
+       */
+      send_mail?: boolean;
+    };
+    /**
+     * ImportOut
+     * @description Every line's outcome, and how many there are of each.
+     */
+    ImportOut: {
+      /** Dry Run */
+      dry_run: boolean;
+      /** Rows */
+      rows: components['schemas']['ImportRow'][];
+      /** Counts */
+      counts: {
+        [key: string]: number;
+      };
+    };
+    /**
+     * ImportRow
+     * @description What became, or with ``dry_run`` would become, of one line. ``line`` counts from 1, the names' line included.
+     */
+    ImportRow: {
+      /** Line */
+      line: number;
+      /** Username */
+      username: string;
+      /**
+       * Action
+       * @enum {string}
+       */
+      action: 'create' | 'update' | 'unchanged' | 'refused';
+      /** Message */
+      message: string;
     };
     /**
      * InfoOut
@@ -525,6 +1071,152 @@ export interface components {
       left: {
         [key: string]: string;
       };
+    };
+    /**
+     * InvitationCreated
+     * @description ``link`` is in this answer and nowhere else. ``mail_problem`` says why no mail went out; the link works still.
+     */
+    InvitationCreated: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      role: components['schemas']['Role'];
+      /** State */
+      state: string;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** Max Uses */
+      max_uses: number;
+      /** Uses */
+      uses: number;
+      /** Used By */
+      used_by: string[];
+      /** Email */
+      email: string;
+      /** Domains */
+      domains: string[];
+      /** Note */
+      note: string;
+      /** Mailed At */
+      mailed_at: string | null;
+      /** Revoked At */
+      revoked_at: string | null;
+      /** Revoked By */
+      revoked_by: string;
+      /** Link */
+      link: string;
+      /**
+       * Mail Problem
+       * @default
+       */
+      mail_problem?: string;
+    };
+    /**
+     * InvitationIn
+     * @description An invitation to make. ``email`` or ``domains`` bind it to who can prove such an address.
+     */
+    InvitationIn: {
+      /** @default member */
+      role?: components['schemas']['Role'];
+      /**
+       * How many people may use it
+       * @default 1
+       */
+      max_uses?: number;
+      /**
+       * Valid for
+       * @description In hours.
+       * @default 24
+       */
+      expires_in?: number;
+      /**
+       * Address
+       * @description Only whoever has this address can use it.
+       * @default
+       */
+      email?: string;
+      /**
+       * Domains
+       * @description Only addresses of these domains.
+       */
+      domains?: string[];
+      /**
+       * Note
+       * @description For the group's admins; the invited do not see it.
+       * @default
+       */
+      note?: string;
+      /**
+       * Send the link to the address
+       * @default false
+       */
+      send_mail?: boolean;
+    };
+    /**
+     * InvitationList
+     * @description The group's newest invitations. ``problem`` says why none can be made now, empty if they can.
+     */
+    InvitationList: {
+      /** Items */
+      items: components['schemas']['InvitationOut'][];
+      /** Problem */
+      problem: string;
+      /** Mail */
+      mail: boolean;
+    };
+    /**
+     * InvitationOut
+     * @description An invitation as it is now: ``state`` is open, used up, expired or revoked.
+     */
+    InvitationOut: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      role: components['schemas']['Role'];
+      /** State */
+      state: string;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** Max Uses */
+      max_uses: number;
+      /** Uses */
+      uses: number;
+      /** Used By */
+      used_by: string[];
+      /** Email */
+      email: string;
+      /** Domains */
+      domains: string[];
+      /** Note */
+      note: string;
+      /** Mailed At */
+      mailed_at: string | null;
+      /** Revoked At */
+      revoked_at: string | null;
+      /** Revoked By */
+      revoked_by: string;
     };
     /**
      * JobDetail
@@ -759,6 +1451,88 @@ export interface components {
     JobState: 'Pending' | 'Preparing' | 'Running' | 'Succeeded' | 'Failed' | 'Cancelled';
     JsonValue: unknown;
     /**
+     * LookOut
+     * @description What a link leads to. ``bound_to`` tells whose address it needs; ``registration``: can an account be made?
+     */
+    LookOut: {
+      /** Group */
+      group: string;
+      /** Group Display Name */
+      group_display_name: string;
+      role: components['schemas']['Role'];
+      /** Invited By */
+      invited_by: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** State */
+      state: string;
+      /** Bound To */
+      bound_to: string;
+      /** Registration */
+      registration: boolean;
+    };
+    /**
+     * MailIn
+     * @description What the person is asked to do, by a link that is good for ``hours``.
+     */
+    MailIn: {
+      /** Actions */
+      actions: components['schemas']['Action'][];
+      /**
+       * Hours
+       * @default 24
+       */
+      hours?: number;
+    };
+    /**
+     * MailOut
+     * @description Where the mail went.
+     */
+    MailOut: {
+      /** Email */
+      email: string;
+    };
+    /**
+     * MemberOut
+     * @description One member. ``standing`` is that of the account at the identity provider; without one it is ``active``.
+     */
+    MemberOut: {
+      /** Name */
+      name: string;
+      /** Display Name */
+      display_name: string;
+      role: components['schemas']['Role'];
+      standing: components['schemas']['Standing'];
+    };
+    /**
+     * MemberPage
+     * @description Members by name; ``next_cursor`` is absent on the last page.
+     */
+    MemberPage: {
+      /** Items */
+      items: components['schemas']['MemberOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * MissingOut
+     * @description Something that is not set up: what does not work without it, and how to enable it.
+     */
+    MissingOut: {
+      /** What */
+      what: string;
+      /** Why */
+      why: string;
+      /** How */
+      how: string;
+    };
+    /**
      * NotebookIn
      * @description A notebook to run with papermill.
      */
@@ -789,6 +1563,20 @@ export interface components {
     OpenApiOut: {
       /** Openapi */
       openapi: string;
+    };
+    /**
+     * Outcome
+     * @description How it ended.
+     * @enum {string}
+     */
+    Outcome: 'done' | 'refused' | 'failed';
+    /**
+     * PasswordOut
+     * @description A password for one login, shown only here.
+     */
+    PasswordOut: {
+      /** Password */
+      password: string;
     };
     /**
      * PermissionOut
@@ -822,6 +1610,86 @@ export interface components {
       limit_text: string | null;
     };
     /**
+     * RegisterIn
+     * @description An account to be made. The password is chosen by way of a mail to the address.
+     */
+    RegisterIn: {
+      /** Token */
+      token: string;
+      /** User name */
+      username: string;
+      /** E-mail address */
+      email: string;
+      /**
+       * First name
+       * @default
+       */
+      first_name?: string;
+      /**
+       * Last name
+       * @default
+       */
+      last_name?: string;
+    };
+    /**
+     * RegisteredOut
+     * @description The account is there; ``mail_sent`` says whether the mail that opens it is on its way.
+     */
+    RegisteredOut: {
+      /** Group */
+      group: string;
+      role: components['schemas']['Role'];
+      /** Username */
+      username: string;
+      /** Mail Sent */
+      mail_sent: boolean;
+      /** Message */
+      message: string;
+    };
+    /**
+     * RevocationList
+     * @description The group's newest hundred, ended ones too.
+     */
+    RevocationList: {
+      /** Items */
+      items: components['schemas']['RevocationOut'][];
+    };
+    /**
+     * RevocationOut
+     * @description Work whose owner lost the right to it. ``outcome`` is empty until it ended: stopped, withdrawn or over.
+     */
+    RevocationOut: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      /** User */
+      user: string;
+      reason: components['schemas']['RevocationReason'];
+      /**
+       * Noticed At
+       * Format: date-time
+       */
+      noticed_at: string;
+      /**
+       * Due At
+       * Format: date-time
+       */
+      due_at: string;
+      /** Ended At */
+      ended_at: string | null;
+      /** Outcome */
+      outcome: string;
+      /** Holders */
+      holders: components['schemas']['EndingHolder'][];
+    };
+    /**
+     * RevocationReason
+     * @description Why somebody's work in a group must end.
+     * @enum {string}
+     */
+    RevocationReason: 'removed' | 'demoted' | 'disabled' | 'deleted';
+    /**
      * Role
      * @description What a member may do in a group, in rising order; each includes those before it.
      * @enum {string}
@@ -843,6 +1711,20 @@ export interface components {
        * Format: date-time
        */
       since: string;
+    };
+    /**
+     * Standing
+     * @description Whether an account may be used. ``deleted`` keeps the name for ever: another account never inherits it.
+     * @enum {string}
+     */
+    Standing: 'active' | 'disabled' | 'deleted';
+    /**
+     * TokenIn
+     * @description What stands behind the # of a link.
+     */
+    TokenIn: {
+      /** Token */
+      token: string;
     };
     /**
      * UsageOut
@@ -869,14 +1751,172 @@ export interface components {
       holders: components['schemas']['HolderOut'][];
     };
     /**
-     * UserOut
-     * @description The person the token belongs to.
+     * UserCreated
+     * @description ``problems`` are sentences on what could not be done after the account was made.
      */
-    UserOut: {
+    UserCreated: {
+      /** Id */
+      id: string;
+      /** Username */
+      username: string;
+      /** Email */
+      email: string;
+      /** Email Verified */
+      email_verified: boolean;
+      /** First Name */
+      first_name: string;
+      /** Last Name */
+      last_name: string;
+      /** Enabled */
+      enabled: boolean;
+      /** Created At */
+      created_at: string | null;
+      /** Federated */
+      federated: boolean;
+      /** Read Only */
+      read_only: string;
+      /** Required Actions */
+      required_actions: string[];
       /** Name */
-      name: string;
+      name: string | null;
+      /** Standing */
+      standing: string | null;
       /** Platform Admin */
       platform_admin: boolean;
+      /** Last Seen */
+      last_seen: string | null;
+      /** Groups */
+      groups: components['schemas']['UserGroup'][];
+      /** Out Of Bounds */
+      out_of_bounds: string;
+      /** Problems */
+      problems: string[];
+    };
+    /**
+     * UserDetail
+     * @description One account. ``out_of_bounds`` says why it is left alone: administrators are changed at the provider only.
+     */
+    UserDetail: {
+      /** Id */
+      id: string;
+      /** Username */
+      username: string;
+      /** Email */
+      email: string;
+      /** Email Verified */
+      email_verified: boolean;
+      /** First Name */
+      first_name: string;
+      /** Last Name */
+      last_name: string;
+      /** Enabled */
+      enabled: boolean;
+      /** Created At */
+      created_at: string | null;
+      /** Federated */
+      federated: boolean;
+      /** Read Only */
+      read_only: string;
+      /** Required Actions */
+      required_actions: string[];
+      /** Name */
+      name: string | null;
+      /** Standing */
+      standing: string | null;
+      /** Platform Admin */
+      platform_admin: boolean;
+      /** Last Seen */
+      last_seen: string | null;
+      /** Groups */
+      groups: components['schemas']['UserGroup'][];
+      /** Out Of Bounds */
+      out_of_bounds: string;
+    };
+    /**
+     * UserGroup
+     * @description A role in a group.
+     */
+    UserGroup: {
+      /** Group */
+      group: string;
+      /** @default member */
+      role?: components['schemas']['Role'];
+    };
+    /**
+     * UserIn
+     * @description An account to make. Its owner sets the password by way of the mail, or an administrator does.
+     */
+    UserIn: {
+      /** User name */
+      username: string;
+      /**
+       * E-mail address
+       * @default
+       */
+      email?: string;
+      /**
+       * First name
+       * @default
+       */
+      first_name?: string;
+      /**
+       * Last name
+       * @default
+       */
+      last_name?: string;
+      /**
+       * May log in
+       * @default true
+       */
+      enabled?: boolean;
+      /** Groups */
+      groups?: components['schemas']['UserGroup'][];
+      /**
+       * Send a mail to verify the address and set a password
+       * @default true
+       */
+      send_mail?: boolean;
+    };
+    /**
+     * UserPage
+     * @description A page of accounts by name; ``total`` counts all that fit.
+     */
+    UserPage: {
+      /** Items */
+      items: components['schemas']['collegium__services__users__models__UserOut'][];
+      /** Total */
+      total: number;
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * UserPatch
+     * @description What to change; what is left out stays.
+     */
+    UserPatch: {
+      /**
+       * Email
+       * @default null
+       */
+      email?: string | null;
+      /**
+       * First Name
+       * @default null
+       */
+      first_name?: string | null;
+      /**
+       * Last Name
+       * @default null
+       */
+      last_name?: string | null;
+      /**
+       * Enabled
+       * @default null
+       */
+      enabled?: boolean | null;
     };
     /**
      * WorkingDirectoryIn
@@ -902,6 +1942,57 @@ export interface components {
      * @enum {string}
      */
     WorkloadKind: 'server' | 'job' | 'deployment' | 'app';
+    /**
+     * UserOut
+     * @description The person the token belongs to.
+     */
+    collegium__services__groups__models__UserOut: {
+      /** Name */
+      name: string;
+      /** Platform Admin */
+      platform_admin: boolean;
+    };
+    /**
+     * UserOut
+     * @description An account at the provider, and what is known of it here. ``id`` is the provider's.
+     *
+     *     ``name`` is who the person is here, null before their first login. ``read_only`` says why nothing of the account can
+     *     be changed from here, empty if it can; groups can still be, for they are not the directory's.
+     */
+    collegium__services__users__models__UserOut: {
+      /** Id */
+      id: string;
+      /** Username */
+      username: string;
+      /** Email */
+      email: string;
+      /** Email Verified */
+      email_verified: boolean;
+      /** First Name */
+      first_name: string;
+      /** Last Name */
+      last_name: string;
+      /** Enabled */
+      enabled: boolean;
+      /** Created At */
+      created_at: string | null;
+      /** Federated */
+      federated: boolean;
+      /** Read Only */
+      read_only: string;
+      /** Required Actions */
+      required_actions: string[];
+      /** Name */
+      name: string | null;
+      /** Standing */
+      standing: string | null;
+      /** Platform Admin */
+      platform_admin: boolean;
+      /** Last Seen */
+      last_seen: string | null;
+      /** Groups */
+      groups: components['schemas']['UserGroup'][];
+    };
   };
   responses: never;
   parameters: never;
@@ -1388,6 +2479,1889 @@ export interface operations {
       };
       /** @description Too many of these; `Retry-After` says when to come back. */
       429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_members: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Members of the group with role and standing. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['MemberPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_audit: {
+    parameters: {
+      query?: {
+        /** @description Part of actor, action or object, in any case. */
+        text?: string;
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The group's audit log, newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['AuditPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_revocations: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Work that outlived its owner's right to it. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RevocationList'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_invitations: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The group's invitations, newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvitationList'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_invitations: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['InvitationIn'];
+      };
+    };
+    responses: {
+      /** @description Invite somebody; the link is in this answer only. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvitationCreated'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_invitations_invitation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The invitation's id. */
+        invitation: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Revoke an invitation; whoever used it stays. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvitationOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_invitations_look: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['TokenIn'];
+      };
+    };
+    responses: {
+      /** @description What a link leads to. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['LookOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Too many of these; `Retry-After` says when to come back. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_invitations_accept: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['TokenIn'];
+      };
+    };
+    responses: {
+      /** @description Join with one's own account. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['AcceptedOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Too many of these; `Retry-After` says when to come back. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_invitations_register: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RegisterIn'];
+      };
+    };
+    responses: {
+      /** @description Get an account by way of a link. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RegisteredOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Too many of these; `Retry-After` says when to come back. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RegisteredOut'];
+        };
+      };
+    };
+  };
+  get_users: {
+    parameters: {
+      query?: {
+        /** @description Part of user name, names or address. */
+        text?: string;
+        /** @description Only accounts that may, or may not, log in. */
+        enabled?: boolean;
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Accounts by name. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UserPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_users: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Makes a repeat safe: the same key and body give the same job. */
+        'Idempotency-Key'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UserIn'];
+      };
+    };
+    responses: {
+      /** @description Create an account. */
+      201: {
+        headers: {
+          /** @description `true` if an earlier request with this key made the job. */
+          'Idempotency-Replayed'?: string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UserCreated'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_users_export: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description All accounts as CSV. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/csv': string;
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_users_import: {
+    parameters: {
+      query?: {
+        /** @description Only say what would be done. */
+        dry_run?: boolean;
+        /** @description Let new people set their password by mail. */
+        send_mail?: boolean;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ImportIn'];
+        'text/csv': string;
+      };
+    };
+    responses: {
+      /** @description Create and change accounts from CSV. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ImportOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_users_user: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The account's id at the identity provider. */
+        user: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One account. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UserDetail'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_users_user: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The account's id at the identity provider. */
+        user: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Delete an account for ever. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeletedOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_users_user: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The account's id at the identity provider. */
+        user: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UserPatch'];
+      };
+    };
+    responses: {
+      /** @description Change an account. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UserDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_users_user_password: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The account's id at the identity provider. */
+        user: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Make a password for one login, shown once. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PasswordOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_users_user_mail: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The account's id at the identity provider. */
+        user: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['MailIn'];
+      };
+    };
+    responses: {
+      /** @description Ask a person by mail to do something. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['MailOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  put_users_user_groups: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The account's id at the identity provider. */
+        user: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['GroupsIn'];
+      };
+    };
+    responses: {
+      /** @description Make a person's roles exactly these. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['GroupsOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_audit: {
+    parameters: {
+      query?: {
+        /** @description Part of actor, action or object, in any case. */
+        text?: string;
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The whole audit log, newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['AuditPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_identity: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The identity provider, and what is not set up. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['IdentityOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
         headers: {
           [name: string]: unknown;
         };
@@ -2203,21 +5177,39 @@ export interface operations {
   };
 }
 
+export type AcceptedOut = components['schemas']['AcceptedOut'];
+export type AccountLinks = components['schemas']['AccountLinks'];
+export type Action = components['schemas']['Action'];
 export type ArtifactList = components['schemas']['ArtifactList'];
 export type ArtifactOut = components['schemas']['ArtifactOut'];
+export type AuditOut = components['schemas']['AuditOut'];
+export type AuditPage = components['schemas']['AuditPage'];
 export type CatalogOut = components['schemas']['CatalogOut'];
 export type ContextOut = components['schemas']['ContextOut'];
 export type DatasetOut = components['schemas']['DatasetOut'];
+export type DeletedOut = components['schemas']['DeletedOut'];
+export type EndingHolder = components['schemas']['EndingHolder'];
 export type ErrorBody = components['schemas']['ErrorBody'];
 export type ErrorOut = components['schemas']['ErrorOut'];
 export type EventOut = components['schemas']['EventOut'];
 export type GroupOut = components['schemas']['GroupOut'];
 export type GroupRef = components['schemas']['GroupRef'];
+export type GroupResult = components['schemas']['GroupResult'];
+export type GroupsIn = components['schemas']['GroupsIn'];
+export type GroupsOut = components['schemas']['GroupsOut'];
 export type HealthOut = components['schemas']['HealthOut'];
 export type HolderOut = components['schemas']['HolderOut'];
+export type IdentityOut = components['schemas']['IdentityOut'];
 export type ImageOut = components['schemas']['ImageOut'];
+export type ImportIn = components['schemas']['ImportIn'];
+export type ImportOut = components['schemas']['ImportOut'];
+export type ImportRow = components['schemas']['ImportRow'];
 export type InfoOut = components['schemas']['InfoOut'];
 export type InstanceTypeOut = components['schemas']['InstanceTypeOut'];
+export type InvitationCreated = components['schemas']['InvitationCreated'];
+export type InvitationIn = components['schemas']['InvitationIn'];
+export type InvitationList = components['schemas']['InvitationList'];
+export type InvitationOut = components['schemas']['InvitationOut'];
 export type JobDetail = components['schemas']['JobDetail'];
 export type JobIn = components['schemas']['JobIn'];
 export type JobKind = components['schemas']['JobKind'];
@@ -2226,13 +5218,37 @@ export type JobPage = components['schemas']['JobPage'];
 export type JobReason = components['schemas']['JobReason'];
 export type JobState = components['schemas']['JobState'];
 export type JsonValue = components['schemas']['JsonValue'];
+export type LookOut = components['schemas']['LookOut'];
+export type MailIn = components['schemas']['MailIn'];
+export type MailOut = components['schemas']['MailOut'];
+export type MemberOut = components['schemas']['MemberOut'];
+export type MemberPage = components['schemas']['MemberPage'];
+export type MissingOut = components['schemas']['MissingOut'];
 export type NotebookIn = components['schemas']['NotebookIn'];
 export type OpenApiOut = components['schemas']['OpenApiOut'];
+export type Outcome = components['schemas']['Outcome'];
+export type PasswordOut = components['schemas']['PasswordOut'];
 export type PermissionOut = components['schemas']['PermissionOut'];
 export type QuotaLine = components['schemas']['QuotaLine'];
+export type RegisterIn = components['schemas']['RegisterIn'];
+export type RegisteredOut = components['schemas']['RegisteredOut'];
+export type RevocationList = components['schemas']['RevocationList'];
+export type RevocationOut = components['schemas']['RevocationOut'];
+export type RevocationReason = components['schemas']['RevocationReason'];
 export type Role = components['schemas']['Role'];
 export type ServerOut = components['schemas']['ServerOut'];
+export type Standing = components['schemas']['Standing'];
+export type TokenIn = components['schemas']['TokenIn'];
 export type UsageOut = components['schemas']['UsageOut'];
-export type UserOut = components['schemas']['UserOut'];
+export type UserCreated = components['schemas']['UserCreated'];
+export type UserDetail = components['schemas']['UserDetail'];
+export type UserGroup = components['schemas']['UserGroup'];
+export type UserIn = components['schemas']['UserIn'];
+export type UserPage = components['schemas']['UserPage'];
+export type UserPatch = components['schemas']['UserPatch'];
 export type WorkingDirectoryIn = components['schemas']['WorkingDirectoryIn'];
 export type WorkloadKind = components['schemas']['WorkloadKind'];
+export type collegium__services__groups__models__UserOut =
+  components['schemas']['collegium__services__groups__models__UserOut'];
+export type collegium__services__users__models__UserOut =
+  components['schemas']['collegium__services__users__models__UserOut'];

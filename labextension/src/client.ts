@@ -4,9 +4,11 @@ import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 
 import type * as api from './api';
 import { compareVersions } from './format';
+import { ApiError, CLIENT_VERSION, Http, type Query } from './http';
 import { follow, type FollowOptions } from './sse';
 
-export const CLIENT_VERSION = '0.1.0';
+export { ApiError, CLIENT_VERSION, messageOf, type FailureKind } from './http';
+
 const API_VERSION = 'v1';
 /** A log that is already long is followed from its last MiB; the page would not keep more lines anyway. */
 const LOG_TAIL = 1024 * 1024;
@@ -38,63 +40,28 @@ export function readHubPage(
   };
 }
 
-export type FailureKind = 'network' | 'login' | 'outdated' | 'refused' | 'server';
-
-/** A request that did not succeed. `code` and `details` come from the service where it answered. */
-export class ApiError extends Error {
-  constructor(
-    readonly kind: FailureKind,
-    message: string,
-    readonly status = 0,
-    readonly code = '',
-    readonly details: Record<string, unknown> = {},
-    readonly requestId = ''
-  ) {
-    super(message);
-    this.name = 'ApiError';
-  }
+/** The hub's and the service's own pages, which the browser opens and nothing fetches. */
+export interface Pages {
+  hub: string;
+  home: string;
+  portal: string;
+  tokens: string;
+  logout: string;
+  /** Where an invitation is accepted; asks for a login first. */
+  accept: string;
 }
 
-/** The text to show for anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function failureKind(status: number): FailureKind {
-  if (status === 401) {
-    return 'login';
-  }
-  // The proxy answers 502 to 504 while the service is away; to the user that is the same as no answer.
-  if (status >= 502 && status <= 504) {
-    return 'network';
-  }
-  return status >= 500 ? 'server' : 'refused';
-}
-
-const WORDS: Record<FailureKind, string> = {
-  network: 'The Collegium service does not answer.',
-  login: 'Your login has expired. Log in again, then reload this page.',
-  outdated: 'This extension and the service do not fit each other.',
-  refused: 'The service refused the request.',
-  server: 'The service failed.'
-};
-
-async function failure(response: Response): Promise<ApiError> {
-  const kind = failureKind(response.status);
-  try {
-    const { error } = (await response.json()) as api.ErrorOut;
-    return new ApiError(
-      kind,
-      error.message,
-      response.status,
-      error.code,
-      error.details ?? {},
-      error.request_id
-    );
-  } catch {
-    // Not our service's answer: the hub's or a proxy's page.
-    return new ApiError(kind, `${WORDS[kind]} (HTTP ${response.status})`, response.status);
-  }
+export function pagesOf(page: HubPage): Pages {
+  const service = page.base.replace(/api\/[^/]+$/, '');
+  const hub = service.replace(/services\/collegium\/$/, 'hub/');
+  return {
+    hub: `${hub}home`,
+    home: service,
+    portal: `${service}portal`,
+    tokens: `${hub}token`,
+    logout: `${hub}logout`,
+    accept: `${service}invitation/accept`
+  };
 }
 
 export interface JobQuery {
@@ -105,14 +72,26 @@ export interface JobQuery {
   cursor?: string;
 }
 
-type Query = Record<string, string | number | boolean | undefined>;
+/** A page of a list that can be searched. */
+export interface PageQuery {
+  text?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export interface UserQuery extends PageQuery {
+  enabled?: boolean;
+}
+
 type Stream = Omit<FollowOptions, 'open'>;
 
 const enc = encodeURIComponent;
 
 /** Typed calls of the REST API; every method throws ApiError. */
-export class Client {
-  constructor(readonly page: HubPage) {}
+export class Client extends Http {
+  constructor(readonly page: HubPage) {
+    super(page.base, page.token);
+  }
 
   info = (): Promise<api.InfoOut> => this.json('/info');
   context = (): Promise<api.ContextOut> => this.json('/context');
@@ -178,6 +157,70 @@ export class Client {
     return info;
   }
 
+  members = (group: string, cursor?: string): Promise<api.MemberPage> =>
+    this.json(`/groups/${enc(group)}/members`, { query: { cursor } });
+
+  invitations = (group: string): Promise<api.InvitationList> =>
+    this.json(`/groups/${enc(group)}/invitations`);
+
+  invite = (group: string, body: api.InvitationIn): Promise<api.InvitationCreated> =>
+    this.send('POST', `/groups/${enc(group)}/invitations`, body);
+
+  revokeInvitation = (group: string, id: string): Promise<unknown> =>
+    this.send('DELETE', `/groups/${enc(group)}/invitations/${enc(id)}`);
+
+  lookAtInvitation = (token: string): Promise<api.LookOut> =>
+    this.send('POST', '/invitations/look', { token });
+
+  acceptInvitation = (token: string): Promise<api.AcceptedOut> =>
+    this.send('POST', '/invitations/accept', { token });
+
+  register = (body: api.RegisterIn): Promise<api.RegisteredOut> =>
+    this.send('POST', '/invitations/register', body);
+
+  /** Of one group, or of the platform. */
+  audit(group: string | null, query: PageQuery): Promise<api.AuditPage> {
+    return this.json(group === null ? '/audit' : `/groups/${enc(group)}/audit`, { query: { ...query } });
+  }
+
+  revocations = (group: string): Promise<api.RevocationList> =>
+    this.json(`/groups/${enc(group)}/revocations`);
+
+  identity = (): Promise<api.IdentityOut> => this.json('/identity');
+
+  users = (query: UserQuery): Promise<api.UserPage> => this.json('/users', { query: { ...query } });
+
+  user = (id: string): Promise<api.UserDetail> => this.json(`/users/${enc(id)}`);
+
+  /** `key` makes a repeat safe, as with jobs. */
+  createUser = (body: api.UserIn, key: string): Promise<api.UserCreated> =>
+    this.send('POST', '/users', body, { headers: { 'Idempotency-Key': key } });
+
+  updateUser = (id: string, body: api.UserPatch): Promise<api.UserDetail> =>
+    this.send('PATCH', `/users/${enc(id)}`, body);
+
+  deleteUser = (id: string): Promise<unknown> => this.send('DELETE', `/users/${enc(id)}`);
+
+  /** The new password comes back once. */
+  resetPassword = (id: string): Promise<api.PasswordOut> =>
+    this.send('POST', `/users/${enc(id)}/password`, {});
+
+  mailUser = (id: string, body: api.MailIn): Promise<api.MailOut> =>
+    this.send('POST', `/users/${enc(id)}/mail`, body);
+
+  setUserGroups = (id: string, groups: api.UserGroup[]): Promise<api.GroupsOut> =>
+    this.send('PUT', `/users/${enc(id)}/groups`, { groups });
+
+  exportUsers = async (): Promise<Blob> => (await this.fetch('/users/export')).blob();
+
+  importUsers = (csv: string, dryRun: boolean, sendMail: boolean): Promise<api.ImportOut> =>
+    this.json('/users/import', {
+      method: 'POST',
+      body: csv,
+      headers: { 'Content-Type': 'text/csv' },
+      query: { dry_run: dryRun, send_mail: sendMail }
+    });
+
   private jobPath(group: string, id: string): string {
     return `/groups/${enc(group)}/jobs/${enc(id)}`;
   }
@@ -198,57 +241,4 @@ export class Client {
       }
     });
   }
-
-  private async json<T>(path: string, init: Request = {}): Promise<T> {
-    const response = await this.fetch(path, init);
-    try {
-      return (await response.json()) as T;
-    } catch {
-      throw new ApiError('server', 'The service gave an answer that is not JSON.', response.status);
-    }
-  }
-
-  /** Plain fetch: Lab's ServerConnection refuses addresses outside the single-user server. */
-  private async fetch(path: string, init: Request = {}): Promise<Response> {
-    const { query, ...rest } = init;
-    const search = new URLSearchParams();
-    for (const [key, value] of Object.entries(query ?? {})) {
-      if (value !== undefined && value !== '') {
-        search.set(key, String(value));
-      }
-    }
-    const tail = search.toString();
-    let response: Response;
-    try {
-      response = await fetch(this.page.base + path + (tail ? `?${tail}` : ''), {
-        ...rest,
-        // The token says who we are; cookies would only add a second, possibly other, identity.
-        credentials: 'omit',
-        cache: 'no-store',
-        headers: {
-          Accept: 'application/json',
-          ...init.headers,
-          Authorization: `token ${this.page.token}`,
-          'X-Collegium-Client': CLIENT_VERSION
-        }
-      });
-    } catch (error) {
-      if (init.signal?.aborted) {
-        throw error;
-      }
-      throw new ApiError('network', WORDS.network);
-    }
-    if (!response.ok) {
-      throw await failure(response);
-    }
-    return response;
-  }
-}
-
-interface Request {
-  method?: string;
-  body?: string;
-  headers?: Record<string, string>;
-  query?: Query;
-  signal?: AbortSignal;
 }

@@ -2,6 +2,7 @@
 
 import { Signal, type ISignal } from '@lumino/signaling';
 
+import type { ContextOut } from './api';
 import type * as api from './api';
 import { ChangeStream } from './changes';
 import { ApiError, Client, messageOf, type HubPage } from './client';
@@ -16,7 +17,7 @@ export class Session implements ICollegium {
   status: Status = 'loading';
   /** What to tell the user in any state but `ready`. */
   problem = '';
-  context: api.ContextOut | null = null;
+  context: ContextOut | null = null;
   group: api.GroupRef | null = null;
   /** What the user may do in the group; null until it is known. */
   rights: api.GroupOut | null = null;
@@ -166,7 +167,7 @@ export class Session implements ICollegium {
   }
 
   /** The group of the server we run in, else the one used last, else the first. */
-  private initialGroup(context: api.ContextOut): api.GroupRef | null {
+  private initialGroup(context: ContextOut): api.GroupRef | null {
     const names = [
       this.group?.name,
       context.servers.find(s => s.name === this.page?.serverName)?.group,

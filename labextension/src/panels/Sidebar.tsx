@@ -1,6 +1,9 @@
 import { addIcon, refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { Ending } from '../accounts/Ending';
+import { menuLinks } from '../accounts/links';
+import { ProfileMenu } from '../accounts/ProfileMenu';
 import type { Actions } from '../actions';
 import { useSignal } from '../hooks';
 import type { JobList } from '../joblist';
@@ -19,8 +22,15 @@ export interface PanelProps {
 /** The whole panel. */
 export function Sidebar({ session, jobs, actions }: PanelProps): JSX.Element {
   useSignal(session.changed);
+  const { client, context } = session;
   return (
     <div className="clg-panel" data-testid="collegium-panel">
+      {client && (
+        <div className="clg-account">
+          <ProfileMenu user={session.user} links={menuLinks(client.page, context?.account)} blank />
+        </div>
+      )}
+      {context && <Ending rows={context.ending} />}
       {session.status === 'ready' ? (
         <Content session={session} jobs={jobs} actions={actions} />
       ) : (

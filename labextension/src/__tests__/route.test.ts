@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+
+import { href, parseRoute, type Route } from '../portal/route';
+
+describe('parseRoute', () => {
+  it('reads what href writes', () => {
+    const routes: Exclude<Route, { page: 'unknown' }>[] = [
+      { page: 'home' },
+      { page: 'group', group: 'a b/ü', tab: 'invitations' },
+      { page: 'users' },
+      { page: 'user', id: '6f/1 ?#' },
+      { page: 'user-new' },
+      { page: 'user-import' },
+      { page: 'identity' },
+      { page: 'audit' }
+    ];
+    for (const route of routes) {
+      expect(parseRoute(href(route))).toEqual(route);
+    }
+  });
+
+  it('takes a group without a page for its members', () => {
+    expect(parseRoute('#/groups/physics')).toEqual({ page: 'group', group: 'physics', tab: 'members' });
+    expect(parseRoute('')).toEqual({ page: 'home' });
+  });
+
+  it.each(['#/groups', '#/groups/physics/quota', '#/users/1/2/3', '#/audit/1', '#/nowhere', '#/%E0%A4%A'])(
+    'knows no %s',
+    hash => expect(parseRoute(hash)).toEqual({ page: 'unknown' })
+  );
+});

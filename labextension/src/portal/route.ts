@@ -1,0 +1,92 @@
+/** Which page of the portal: what stands behind `#` in the address. */
+
+import * as React from 'react';
+
+export const GROUP_PAGES = ['members', 'invitations', 'audit', 'revoked'] as const;
+export type GroupPage = (typeof GROUP_PAGES)[number];
+
+export type Route =
+  | { page: 'home' }
+  | { page: 'group'; group: string; tab: GroupPage }
+  | { page: 'users' }
+  | { page: 'user'; id: string }
+  | { page: 'user-new' }
+  | { page: 'user-import' }
+  | { page: 'identity' }
+  | { page: 'audit' }
+  | { page: 'unknown' };
+
+/** Reads a fragment; what makes no sense is `unknown`, never an error. */
+export function parseRoute(hash: string): Route {
+  let parts: string[];
+  try {
+    parts = hash
+      .replace(/^#?\/?/, '')
+      .split('/')
+      .filter(Boolean)
+      .map(decodeURIComponent);
+  } catch {
+    return { page: 'unknown' };
+  }
+  const [first, second, third, ...rest] = parts;
+  if (rest.length > 0) {
+    return { page: 'unknown' };
+  }
+  if (!first) {
+    return { page: 'home' };
+  }
+  if (first === 'groups' && second) {
+    const tab = third ?? 'members';
+    return isGroupPage(tab) ? { page: 'group', group: second, tab } : { page: 'unknown' };
+  }
+  if (third === undefined && first === 'users') {
+    return second === undefined ? { page: 'users' } : { page: 'user', id: second };
+  }
+  if (second === undefined && (first === 'identity' || first === 'audit')) {
+    return { page: first };
+  }
+  if (second === undefined && first === 'new-user') {
+    return { page: 'user-new' };
+  }
+  if (second === undefined && first === 'import-users') {
+    return { page: 'user-import' };
+  }
+  return { page: 'unknown' };
+}
+
+function isGroupPage(name: string): name is GroupPage {
+  return (GROUP_PAGES as readonly string[]).includes(name);
+}
+
+/** The fragment of a page. */
+export function href(route: Exclude<Route, { page: 'unknown' }>): string {
+  switch (route.page) {
+    case 'home':
+      return '#/';
+    case 'group':
+      return `#/groups/${encodeURIComponent(route.group)}/${route.tab}`;
+    case 'user':
+      return `#/users/${encodeURIComponent(route.id)}`;
+    case 'user-new':
+      return '#/new-user';
+    case 'user-import':
+      return '#/import-users';
+    default:
+      return `#/${route.page}`;
+  }
+}
+
+export function go(route: Exclude<Route, { page: 'unknown' }>): void {
+  window.location.hash = href(route);
+}
+
+/** The page that the address names, as it changes. */
+export function useRoute(): Route {
+  const [hash, setHash] = React.useState(window.location.hash);
+  React.useEffect(() => {
+    const changed = () => setHash(window.location.hash);
+    window.addEventListener('hashchange', changed);
+    return () => window.removeEventListener('hashchange', changed);
+  }, []);
+  return React.useMemo(() => parseRoute(hash), [hash]);
+}
