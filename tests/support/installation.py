@@ -64,11 +64,15 @@ def call(
 
 @dataclass
 class Installation:
-    """``start`` may be called again after ``kill``: the state stays."""
+    """``start`` may be called again after ``kill``: the state stays.
+
+    ``extra`` and ``after`` are lines of the configuration before and after ``install``.
+    """
 
     folder: Path
     catalog: Path | None = None
     extra: str = ""
+    after: str = ""
     passwords: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -92,6 +96,7 @@ c.JupyterHub.load_roles = [
 ]
 {self.extra}
 install(c, state_dir={str(self.state)!r}, service_port={self.service_port}{catalog})
+{self.after}
 """
         )
 
@@ -170,6 +175,10 @@ install(c, state_dir={str(self.state)!r}, service_port={self.service_port}{catal
     ) -> tuple[int, Any]:
         """Status and decoded JSON (or text) of a request; ``url`` may be relative to the API."""
         return call(method, url if "://" in url else self.api + url, token, body, headers)
+
+    def as_admin(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """A request to the hub's own API with power over users, servers and tokens."""
+        return call(method, f"{self.url}/hub/api{path}", _ADMIN, body)
 
     def password(self, user: str) -> str:
         """The first password, as the hub printed it."""

@@ -50,7 +50,8 @@ def send_form(
 
 def message(page: httpx.Response) -> str:
     """What Keycloak complains of on a page, empty if it does not."""
-    found = re.search(r'id="(?:input-error|kc-error-message)[^"]*"[^>]*>(.*?)</(?:span|div)>', page.text, re.DOTALL)
+    where = r'(?:id="(?:input-error|kc-error-message)(?!-container)|class="[^"]*kc-feedback-text)[^"]*"'
+    found = re.search(where + r"[^>]*>(.*?)</(?:span|div)>", page.text, re.DOTALL)
     return html.unescape(re.sub(r"<[^>]*>", " ", found[1])).strip() if found else ""
 
 

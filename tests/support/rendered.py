@@ -15,7 +15,70 @@ LEAST: dict[str, Any] = {
     "database": {"existingSecret": "database"},
     "files": {"volume": {"nfs": {"server": "files.example", "path": "/srv/collegium"}}},
 }
+#: Logins by Keycloak: the least, and all three clients of the realm with every rule set otherwise than by default.
+KEYCLOAK: dict[str, Any] = {
+    "type": "keycloak",
+    "keycloak": {"issuer": "https://login.example/realms/lab", "login": {"existingSecret": "login-secret"}},
+}
+KEYCLOAK_ALL: dict[str, Any] = {
+    "type": "keycloak",
+    "keycloak": {
+        "issuer": "https://login.example:8443/auth/realms/lab",
+        "login": {"clientId": "hub", "existingSecret": "clients", "key": "hub"},
+        "sync": {
+            "clientId": "reader",
+            "existingSecret": "clients",
+            "key": "reader",
+            "interval": 2.5,
+            "walkInterval": 60,
+        },
+        "accounts": {"clientId": "writer", "existingSecret": "writer-secret", "key": "writer"},
+        "groups": {
+            "claim": "paths",
+            "marker": "here",
+            "prefix": "/labs",
+            "include": ["team-*"],
+            "exclude": ["team-test*"],
+            "names": {"/labs/Old Physics": "physics"},
+            "create": True,
+            "newLimits": {"memory": "8Gi", "nvidia.com/gpu": 1},
+        },
+        "roles": {
+            "source": "client-role",
+            "default": "viewer",
+            "names": {"leads": "admin"},
+            "claim": "our_roles",
+            "pattern": "{role} of {group}",
+        },
+        "platformAdmin": {
+            "realmRole": "",
+            "realmClaim": "realm",
+            "clientRole": "operator",
+            "clientClaim": "our_roles",
+        },
+        "adoptUsers": True,
+        "outageGrace": 60,
+        "patience": 2.5,
+        "caBundle": {"configMap": "authorities", "key": "bundle.pem"},
+    },
+}
+MAIL: dict[str, Any] = {
+    "host": "mail.example",
+    "port": 2525,
+    "security": "tls",
+    "user": "collegium",
+    "existingSecret": "mail-secret",
+    "key": "word",
+    "sender": "lab@mail.example",
+    "patience": 5,
+    "caBundle": {"secret": "mail-authority", "key": "mail.pem"},
+}
 Objects = dict[tuple[str, str], dict[str, Any]]
+
+
+def with_keycloak(**changes: Any) -> dict[str, Any]:
+    """Values with the least of Keycloak and these changes of auth.keycloak."""
+    return {"auth": merged(KEYCLOAK, {"keycloak": changes})}
 
 
 def helm(*arguments: str, values: Any = None) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ from collegium.authenticator.passwords import set_password
 from collegium.catalog.loader import load_catalog
 from collegium.catalog.schema import json_schema
 from collegium.catalog.service import apply_catalog, diff_catalog
+from collegium.cli.identity import identity
 from collegium.cli.importing import import_
 from collegium.cli.plain import plain_errors
 from collegium.db import Database
@@ -28,6 +29,7 @@ def main() -> None:
     """
 
 
+main.add_command(identity)
 main.add_command(import_)
 
 

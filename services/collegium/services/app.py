@@ -12,9 +12,12 @@ from tornado.web import Application, RequestHandler
 
 from collegium.domain.policy import POLICY
 from collegium.services import API_VERSION
+from collegium.services.audit.handlers import AuditHandler, GroupAuditHandler
 from collegium.services.context import Context
 from collegium.services.groups.handlers import CatalogHandler, ContextHandler, EventsHandler, GroupHandler, UsageHandler
 from collegium.services.handlers import BaseHandler, NotFoundHandler
+from collegium.services.identity.handlers import IdentityHandler
+from collegium.services.invitations import handlers as invitations
 from collegium.services.jobs.handlers import (
     ArtifactHandler,
     ArtifactsHandler,
@@ -25,8 +28,10 @@ from collegium.services.jobs.handlers import (
     RerunHandler,
 )
 from collegium.services.jsonlog import log_request
+from collegium.services.members.handlers import MembersHandler, RevocationsHandler
 from collegium.services.openapi import describe_api
 from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
+from collegium.services.pages.portal import AcceptHandler, BundleHandler, InvitationHandler, PortalHandler
 from collegium.services.system import (
     HealthHandler,
     InfoHandler,
@@ -35,6 +40,7 @@ from collegium.services.system import (
     OpenApiHandler,
     ReadyHandler,
 )
+from collegium.services.users import handlers as users
 
 #: More than this is not even read to be refused.
 MAX_READ = 128 << 20
@@ -66,6 +72,10 @@ ROUTES: tuple[Route, ...] = (
     Route("", HomeHandler),
     Route("oauth_callback", CallbackHandler),
     Route("style.css", StyleHandler),
+    Route("portal", PortalHandler),
+    Route("invitation", InvitationHandler),
+    Route("invitation/accept", AcceptHandler),
+    Route("bundle/{name}", BundleHandler),
     Route("health", HealthHandler),
     Route("health/live", LiveHandler),
     Route("health/ready", ReadyHandler),
@@ -77,6 +87,24 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/usage", UsageHandler),
     Route(f"{_GROUP}/catalog", CatalogHandler),
     Route(f"{_GROUP}/events", EventsHandler),
+    Route(f"{_GROUP}/members", MembersHandler),
+    Route(f"{_GROUP}/audit", GroupAuditHandler),
+    Route(f"{_GROUP}/revocations", RevocationsHandler),
+    Route(f"{_GROUP}/invitations", invitations.InvitationsHandler),
+    Route(f"{_GROUP}/invitations/{{invitation}}", invitations.InvitationHandler),
+    Route(f"{_API}/invitations/look", invitations.LookHandler),
+    Route(f"{_API}/invitations/accept", invitations.AcceptHandler),
+    Route(f"{_API}/invitations/register", invitations.RegisterHandler),
+    Route(f"{_API}/users", users.UsersHandler),
+    # Fixed names first: they would pass for ids.
+    Route(f"{_API}/users/export", users.ExportHandler),
+    Route(f"{_API}/users/import", users.ImportHandler),
+    Route(f"{_API}/users/{{user}}", users.UserHandler),
+    Route(f"{_API}/users/{{user}}/password", users.PasswordHandler),
+    Route(f"{_API}/users/{{user}}/mail", users.MailHandler),
+    Route(f"{_API}/users/{{user}}/groups", users.GroupsHandler),
+    Route(f"{_API}/audit", AuditHandler),
+    Route(f"{_API}/identity", IdentityHandler),
     Route(f"{_GROUP}/jobs", JobsHandler),
     Route(f"{_GROUP}/jobs/{{job}}", JobHandler),
     Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),

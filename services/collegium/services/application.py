@@ -9,6 +9,7 @@ import logging
 import os
 import ssl
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,12 +22,16 @@ from collegium.backends.registry import load_backend
 from collegium.db import Database
 from collegium.domain.errors import DomainError
 from collegium.hub.scopes import SERVICE
+from collegium.identity.settings import KeycloakSettings
 from collegium.services import VERSION
 from collegium.services.app import ROUTES, build_app, serve
 from collegium.services.auth import TOKEN_CACHE_SECONDS
 from collegium.services.context import Context, make_context
+from collegium.services.controller.options import ControlOptions
+from collegium.services.controller.revocation import RevocationPolicy
 from collegium.services.controller.servers import HubServers
 from collegium.services.jsonlog import set_up
+from collegium.services.mail import Mailer, MailSettings
 from collegium.services.oauth import BrowserStateOAuth
 from collegium.services.process import bind, die_with, drain, until_stopped
 from collegium.services.startup import open_database
@@ -86,6 +91,28 @@ class CollegiumService(Application):
     )
     drain_seconds = Float(3.0, help="Seconds that requests under way have to finish at the end.").tag(config=True)
 
+    revocation_grace = Integer(
+        900,
+        help="Seconds that work goes on when its owner is no member of the group any more. That of a disabled or"
+        " deleted account ends at once.",
+        min=0,
+    ).tag(config=True)
+    revocation_servers = CaselessStrEnum(
+        ["stop", "keep"], default_value="stop", help="What then becomes of servers."
+    ).tag(config=True)
+    revocation_jobs = CaselessStrEnum(
+        ["cancel", "finish"], default_value="cancel", help="What then becomes of jobs that run."
+    ).tag(config=True)
+    public_url = Unicode(
+        help="Scheme and host under which browsers find this, for links in invitations; taken from"
+        " JUPYTERHUB_PUBLIC_URL, else from the request that makes an invitation."
+    ).tag(config=True)
+    mail = Dict(
+        help="The mail server for invitations: host, port, security (none, starttls, tls), user, password_file, sender,"
+        " ca_file; taken from COLLEGIUM_MAIL if not given. Without one, links are passed on by hand."
+    ).tag(config=True)
+    audit_days = Integer(365, help="Days for which the audit log is kept.", min=1).tag(config=True)
+
     @default("address")
     def _address(self) -> str:
         return urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "")).hostname or "127.0.0.1"
@@ -97,6 +124,11 @@ class CollegiumService(Application):
     @default("prefix")
     def _prefix(self) -> str:
         return os.environ.get("JUPYTERHUB_SERVICE_PREFIX") or f"/services/{SERVICE}/"
+
+    @default("public_url")
+    def _public_url(self) -> str:
+        parts = urlsplit(os.environ.get("JUPYTERHUB_PUBLIC_URL", ""))
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
 
     @default("die_with_parent")
     def _die_with_parent(self) -> bool:
@@ -163,18 +195,22 @@ class CollegiumService(Application):
         await self._work(context, stopped)
         _log.info("stopping")
         await drain(server, self.drain_seconds, lambda: context.busy)
+        if context.broker is not None:
+            await context.broker.close()
 
     async def _work(self, context: Context, stopped: asyncio.Task[None]) -> None:
         controller = asyncio.create_task(context.controller.run()) if context.controller else None
         # Submits of other processes: without this they would wait for the next round.
         ear = asyncio.create_task(context.database.listen(context.wake.set)) if controller else None
+        # Where accounts may be changed, which a process that only controls may not.
+        settling = asyncio.create_task(context.guests.keep_settled()) if self.role != "controller" else None
         try:
             done, _ = await asyncio.wait([t for t in (controller, stopped) if t], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 # A controller never ends by itself; if it does, the process must not live on half dead.
                 task.result()
         finally:
-            tasks = [t for t in (controller, ear) if t]
+            tasks = [t for t in (controller, ear, settling) if t]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -186,7 +222,22 @@ class CollegiumService(Application):
         if auth.certfile:
             tls = make_ssl_context(auth.keyfile, auth.certfile, cafile=auth.client_ca)
         servers = HubServers(auth.api_url, auth.api_token, tls)
-        return make_context(database, backend, auth, prefix=self.prefix, control=self.role != "api", servers=servers)
+        options = ControlOptions(
+            RevocationPolicy(timedelta(seconds=self.revocation_grace), self.revocation_servers, self.revocation_jobs),
+            timedelta(days=self.audit_days),
+            KeycloakSettings.from_environment(),
+        )
+        return make_context(
+            database,
+            backend,
+            auth,
+            prefix=self.prefix,
+            control=self.role != "api",
+            servers=servers,
+            options=options,
+            mailer=Mailer(MailSettings.from_mapping(self.mail) if self.mail else MailSettings.from_environment()),
+            public_url=self.public_url,
+        )
 
     def _load_backend(self, settings: Settings) -> Backend:
         options = dict(self.backend_options)

@@ -3,29 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuth, check_scopes
 from tornado.web import HTTPError, RequestHandler
 
-from collegium.db import Database
-from collegium.domain.errors import Forbidden, InvalidInput, NotAuthenticated, NotFound, Unavailable, shorten
+from collegium.db import Database, UnitOfWork
+from collegium.db.engine import now
+from collegium.db.identities import SEEN
+from collegium.domain.errors import (
+    DomainError,
+    Forbidden,
+    InvalidInput,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+    shorten,
+)
 from collegium.domain.groups import Actor
+from collegium.domain.identity import (
+    ProviderStatus,
+    UserIdentity,
+    refuse_inactive,
+    refuse_stale,
+    refuse_unconfirmed,
+)
 from collegium.domain.names import check_group_name
 from collegium.domain.policy import POLICY, Operation, Verdict, explain
 from collegium.hub.scopes import PREFIX, SERVICE
 
 #: Seconds for which the hub's answer about a token is believed. Not 0: to HubAuth that means for ever.
-TOKEN_CACHE_SECONDS = 10
+TOKEN_CACHE_SECONDS = 5
 #: Seconds that the hub may take to answer about a token.
 HUB_PATIENCE = 10.0
 #: The hub's own scope for Prometheus; a service that holds it may read our metrics too.
 METRICS_SCOPE = "read:metrics"
+_log = logging.getLogger("collegium.services")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1024}", re.ASCII)
+#: Seconds for which the last word of an identity provider that is silent may be read, where nothing else is said.
+OUTAGE_GRACE = timedelta(seconds=900)
 _HELP = "Send the header 'Authorization: token <token>' with a token from the hub's token page."
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Whether what is known of people may be relied on at one moment. ``is_account``: the caller is the provider's."""
+
+    status: ProviderStatus | None = None
+    is_account: bool = False
+    at: datetime | None = None
+    grace: timedelta = OUTAGE_GRACE
+
+    def require(self, operation: Operation) -> None:
+        """Raise Unavailable where the provider's silence is in the way of the operation."""
+        if POLICY[operation].confirm:
+            refuse_unconfirmed(self.status, operation.value)
+        elif self.is_account and self.at is not None:
+            refuse_stale(self.status, self.at, self.grace)
 
 
 @dataclass(frozen=True)
@@ -39,6 +78,7 @@ class Identity:
     kind: str
     token: str
     group_exists: bool = False
+    confirmation: Confirmation = Confirmation()
 
     def token_allows(self, operation: Operation, group: str | None) -> bool:
         """True if the token's scopes cover the operation, for this user or for this group."""
@@ -53,14 +93,21 @@ class Identity:
         return group is not None and _is_group_name(group) and holds(of_group, f"{PREFIX}{scope}!group={group}")
 
     def explain(self, operation: Operation, group: str | None = None) -> Verdict:
-        """Token and role together."""
+        """Token, role, and the identity provider's word together."""
         if not self.token_allows(operation, group):
             scope = f"{PREFIX}{POLICY[operation].scope}"
             return Verdict(False, f"The token that you came with does not hold the scope {scope} here.")
-        return explain(self.actor, operation, group)
+        verdict = explain(self.actor, operation, group)
+        if not verdict.allowed:
+            return verdict
+        try:
+            self.confirmation.require(operation)
+        except Unavailable as error:
+            return Verdict(False, error.message)
+        return verdict
 
     def require(self, operation: Operation, group: str | None = None) -> None:
-        """Raise Forbidden or NotFound unless the operation is allowed.
+        """Raise Forbidden, NotFound or Unavailable unless the operation is allowed.
 
         Groups that one does not belong to and groups that do not exist give the very same answer, at the same point.
         """
@@ -71,6 +118,7 @@ class Identity:
         verdict = explain(self.actor, operation, group)
         if not verdict.allowed:
             raise Forbidden(verdict.reason, operation=operation.value, group=group)
+        self.confirmation.require(operation)
 
     def _may_know(self, group: str) -> bool:
         return self.group_exists and (self.actor.role_in(group) is not None or self.actor.platform_admin)
@@ -79,9 +127,16 @@ class Identity:
 class Gate:
     """Asks the hub about tokens and the database about roles, each time anew (but see TOKEN_CACHE_SECONDS)."""
 
-    def __init__(self, hub_auth: HubOAuth, database: Database) -> None:
+    def __init__(
+        self,
+        hub_auth: HubOAuth,
+        database: Database,
+        outage_grace: timedelta = OUTAGE_GRACE,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self.hub_auth = hub_auth
-        self._database = database
+        self._database, self._grace, self._clock = database, outage_grace, clock
+        self._noting: dict[str, asyncio.Task[None]] = {}
         self._access = set(hub_auth.access_scopes) or {"access:services", f"access:services!service={SERVICE}"}
 
     async def identify(
@@ -106,6 +161,12 @@ class Gate:
         model = await self._ask(self.hub_auth.user_for_token(token, sync=False))
         return await self._identity(model, token, group, services)
 
+    async def require_public(self, operation: Operation) -> None:
+        """The provider's word alone, for what needs no token. Raises Unavailable."""
+        if POLICY[operation].confirm:
+            status = await self._database.reading(lambda uow: uow.providers.current())
+            Confirmation(status, False, self._clock(), self._grace).require(operation)
+
     async def _ask(self, question: Any) -> dict[str, Any] | None:
         try:
             async with asyncio.timeout(HUB_PATIENCE):
@@ -129,11 +190,31 @@ class Gate:
         admin = True if model.get("admin") is True else None
         known = group is not None and _is_group_name(group)
 
-        def look(uow: Any) -> Identity:
-            actor = uow.memberships.actor(name, admin, scopes)
-            return Identity(actor, "user", token, known and uow.groups.get(group) is not None)
+        def look(uow: UnitOfWork) -> tuple[Identity, UserIdentity | None]:
+            actor, account = uow.memberships.actor(name, admin, scopes), uow.identities.of_user(name)
+            exists = known and group is not None and uow.groups.get(group) is not None
+            word = Confirmation(uow.providers.current(), account is not None, self._clock(), self._grace)
+            return Identity(actor, "user", token, exists, word), account
 
-        return await self._database.reading(look)
+        identity, account = await self._database.reading(look)
+        refuse_inactive(account)
+        if account is not None:
+            self._note_sight(account)
+        return identity
+
+    def _note_sight(self, account: UserIdentity) -> None:
+        """Who is about is asked for more often. No request waits for the note, and few make one."""
+        moment, user = self._clock(), account.user
+        if (account.seen_at is None or account.seen_at < moment - SEEN) and user not in self._noting:
+            task = asyncio.create_task(self._see(user, moment))
+            self._noting[user] = task
+            task.add_done_callback(lambda _: self._noting.pop(user, None))
+
+    async def _see(self, user: str, moment: datetime) -> None:
+        try:
+            await self._database.writing(lambda uow: uow.identities.see(user, moment))
+        except DomainError as error:
+            _log.debug("it could not be noted that somebody was seen: %s", error)
 
 
 def holds(scopes: Collection[str], wanted: str) -> bool:

@@ -6,22 +6,34 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from collegium.backends.ports import Backend
 from collegium.db import Database
 from collegium.db.engine import now
-from collegium.services.auth import Gate
+from collegium.identity.people import Broker
+from collegium.identity.settings import KeycloakSettings
+from collegium.services.audit.service import AuditService
+from collegium.services.auth import OUTAGE_GRACE, Gate
 from collegium.services.controller.loop import Controller
+from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
 from collegium.services.feed import Feed
 from collegium.services.groups.service import GroupService
 from collegium.services.health import Health
+from collegium.services.identity.links import Links
+from collegium.services.identity.service import IdentityService
+from collegium.services.invitations.guests import GuestService
+from collegium.services.invitations.service import InvitationService
 from collegium.services.jobs.files import FileService
 from collegium.services.jobs.follow import LogService
 from collegium.services.jobs.service import JobService
+from collegium.services.mail import Mailer
+from collegium.services.members.service import MemberService
 from collegium.services.metrics import Metrics
+from collegium.services.users.service import UserService
+from collegium.services.users.transfer import Transfer
 
 
 @dataclass
@@ -38,8 +50,18 @@ class Context:
     logs: LogService
     files: FileService
     health: Health
+    members: MemberService
+    audit: AuditService
+    identity: IdentityService
+    invitations: InvitationService
+    guests: GuestService
+    users: UserService
+    transfer: Transfer
+    broker: Broker | None
     controller: Controller | None
     prefix: str
+    #: Scheme and host under which browsers find this, empty if nobody said.
+    public_url: str
     wake: asyncio.Event
     #: Open streams per user, so that one person cannot hold them all.
     streams: Counter[str] = field(default_factory=Counter)
@@ -56,22 +78,52 @@ def make_context(
     control: bool = True,
     servers: ServerSource | None = None,
     clock: Callable[[], datetime] = now,
+    options: ControlOptions | None = None,
+    broker: Broker | None = None,
+    mailer: Mailer | None = None,
+    public_url: str = "",
 ) -> Context:
-    """Wire a process. ``servers`` tells which servers live (None: nobody knows, so none is ever swept)."""
+    """Wire a process. ``servers`` tells which servers live (None: nobody knows, so none is ever swept); ``broker``
+    changes accounts (None: what the settings say)."""
     wake, metrics = asyncio.Event(), Metrics()
-    controller = Controller(database, backend, metrics, wake, servers, clock) if control else None
+    options = options or ControlOptions()
+    broker = broker or _broker(options.keycloak, database)
+    known = options.keycloak is not None
+    guests = GuestService(database, broker, known, clock)
+    users = UserService(database, broker, known, clock)
+    controller = Controller(database, backend, metrics, wake, servers, clock, options) if control else None
+    keycloak = options.keycloak
+    grace = timedelta(seconds=keycloak.outage_grace) if keycloak else OUTAGE_GRACE
     return Context(
         database=database,
         backend=backend,
-        gate=Gate(hub_auth, database),
+        gate=Gate(hub_auth, database, grace, clock),
         metrics=metrics,
         feed=Feed(database),
-        groups=GroupService(database, backend.notice),
+        groups=GroupService(database, backend.notice, Links(hub_auth.hub_prefix, keycloak)),
         jobs=JobService(database, backend, wake.set, clock),
         logs=LogService(database, backend.logs),
         files=FileService(database, backend.volumes),
         health=Health(database, backend, clock, controller),
+        members=MemberService(database),
+        audit=AuditService(database),
+        identity=IdentityService(database, keycloak),
+        invitations=InvitationService(database, broker, known, mailer or Mailer(None), clock),
+        guests=guests,
+        users=users,
+        transfer=Transfer(users),
+        broker=broker,
         controller=controller,
         prefix=prefix,
+        public_url=public_url,
         wake=wake,
     )
+
+
+def _broker(keycloak: KeycloakSettings | None, database: Database) -> Broker | None:
+    if keycloak is None or keycloak.accounts is None:
+        return None
+    # Its library is an extra, so it is imported only where it is wanted.
+    from collegium.identity.accounts import Accounts
+
+    return Accounts(keycloak, database)

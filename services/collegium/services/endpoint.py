@@ -31,8 +31,8 @@ class Header:
 class Endpoint:
     """One method of one path.
 
-    ``response`` None means another media type than JSON; ``errors`` are statuses beyond those that every such operation
-    has.
+    ``response`` None means another media type than JSON; ``accepts`` are those of the body, where text may stand for
+    the model; ``errors`` are statuses beyond those that every such operation has.
     """
 
     operation: Operation
@@ -40,6 +40,7 @@ class Endpoint:
     response: type[BaseModel] | None = None
     status: int = 200
     body: type[BaseModel] | None = None
+    accepts: tuple[str, ...] = (JSON,)
     query: type[BaseModel] | None = None
     headers: tuple[Header, ...] = ()
     answers: tuple[Header, ...] = ()

@@ -30,6 +30,7 @@ STATUS: Mapping[type[e.DomainError], int] = {
     e.QuotaExceeded: 422,
     e.TooManyRequests: 429,
     e.Unavailable: 503,
+    e.Misconfigured: 503,
     e.StorageFull: 507,
 }
 #: Seconds after which a caller may try again.

@@ -125,7 +125,9 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
             self.identity = await self.identify(group)
         if endpoint is None:
             raise self.unknown()
-        if self.identity is not None:
+        if self.identity is None:
+            await self.context.gate.require_public(endpoint.operation)
+        else:
             self.identity.require(endpoint.operation, group)
 
     def is_public(self) -> bool:
@@ -165,6 +167,20 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
             raise UnsupportedMedia("The body must be UTF-8.", got=parameters.strip()[:80])
         return model.model_validate(parse_json(bytes(self._body)), strict=True)
+
+    def read_text(self, kind: str) -> str | None:
+        """The body as text if it came as this media type, else None; raises as ``read_body``."""
+        given, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
+        if given.strip().lower() != kind:
+            return None
+        if self._too_large:
+            raise self._refusal_of_size()
+        if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
+            raise UnsupportedMedia("The body must be UTF-8.", got=parameters.strip()[:80])
+        try:
+            return bytes(self._body).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InvalidInput("body", "is not UTF-8 text") from None
 
     def refuse_body(self) -> None:
         """For operations without one: nothing, or an empty object, so that nothing is ignored in silence."""

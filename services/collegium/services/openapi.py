@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "group": ("The group's name.", {"type": "string", "maxLength": 64}),
     "job": ("The job's id.", {"type": "string", "maxLength": 64}),
+    "invitation": ("The invitation's id.", {"type": "string", "maxLength": 40}),
+    "user": ("The account's id at the identity provider.", {"type": "string", "maxLength": 255}),
     "path": ("The artifact's path; slashes stay as they are.", {"type": "string", "maxLength": 1024}),
 }
 _WORDS = {
@@ -103,7 +105,8 @@ def _operation(path: str, method: str, endpoint: Endpoint) -> dict[str, Any]:
         "responses": _responses(endpoint, names),
     }
     if endpoint.body:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(endpoint.body)}}}
+        content = {m: {"schema": _ref(endpoint.body) if m == JSON else {"type": "string"}} for m in endpoint.accepts}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

@@ -15,7 +15,7 @@ from collegium.services.handlers import BaseHandler, header
 #: A comment after this many silent seconds keeps proxies from closing the connection.
 HEARTBEAT = 15.0
 #: How often the right to read is looked at again while a stream lasts, in seconds.
-RECHECK = 10.0
+RECHECK = 5.0
 #: Streams that one user may hold open.
 MAX_STREAMS = 64
 

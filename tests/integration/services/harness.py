@@ -27,8 +27,14 @@ from collegium.domain.catalog import Grant, GrantKind, Image, InstanceType
 from collegium.domain.groups import Group, ManagedBy, Membership, Role
 from collegium.domain.quota import Limits
 from collegium.domain.resources import Resources
+from collegium.hub.scopes import CUSTOM_SCOPES
+from collegium.hub.scopes import PREFIX as PREFIX_OF_SCOPES
+from collegium.identity.people import Broker
 from collegium.services.app import build_app, serve
 from collegium.services.context import Context, make_context
+from collegium.services.controller.options import ControlOptions
+from collegium.services.controller.servers import HubServers
+from collegium.services.mail import Mailer
 from collegium.services.oauth import BrowserStateOAuth
 from collegium.settings import Settings
 
@@ -61,7 +67,7 @@ def seed(uow: UnitOfWork) -> None:
 
 def scopes_of(user: str, *names: str, filter: str = "user") -> list[str]:
     """A token's scopes as the hub expands them."""
-    wanted = names or ("groups:read", "jobs:read", "jobs:write")
+    wanted = names or tuple(s.removeprefix(PREFIX_OF_SCOPES) for s in CUSTOM_SCOPES)
     return ["access:services!service=collegium", *(f"custom:collegium:{n}!{filter}={user}" for n in wanted)]
 
 
@@ -75,6 +81,9 @@ class FakeHub:
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     down: bool = False
     url: str = ""
+    #: Servers whose end was asked for, as often as it was; and with what that is answered.
+    stops: list[tuple[str, str]] = field(default_factory=list)
+    stop_status: int = 202
 
     def __post_init__(self) -> None:
         for name in [*MEMBERS, "zoe", "root", "nobody"]:
@@ -118,7 +127,18 @@ class FakeHub:
                     return
                 self.write({"access_token": user})
 
-        routes = [("/hub/api/user", Me), ("/hub/api/users", Users), ("/hub/api/oauth2/token", Token)]
+        class Server(RequestHandler):
+            def delete(self, user: str, server: str = "") -> None:
+                hub.stops.append((user, server))
+                self.set_status(500 if hub.down else hub.stop_status)
+
+        routes = [
+            ("/hub/api/user", Me),
+            ("/hub/api/users", Users),
+            ("/hub/api/users/([^/]+)/servers/([^/]+)", Server),
+            ("/hub/api/users/([^/]+)/server", Server),
+            ("/hub/api/oauth2/token", Token),
+        ]
         return Application(routes, log_function=lambda _: None)
 
 
@@ -216,6 +236,9 @@ async def running_service(
     clock: Callable[[], datetime] = now,
     control: bool = True,
     token: str = "service-token",
+    options: ControlOptions | None = None,
+    broker: Broker | None = None,
+    mailer: Mailer | None = None,
 ) -> AsyncIterator[Service]:
     memory = memory or MemoryBackend()
     auth = BrowserStateOAuth(
@@ -225,7 +248,19 @@ async def running_service(
         base_url=PREFIX,
         cache_max_age=10,
     )
-    context = make_context(database, memory.backend, auth, prefix=PREFIX, control=control, clock=clock)
+    servers = HubServers(f"{hub.url}/hub/api", token) if options is not None else None
+    context = make_context(
+        database,
+        memory.backend,
+        auth,
+        prefix=PREFIX,
+        control=control,
+        servers=servers,
+        clock=clock,
+        options=options,
+        broker=broker,
+        mailer=mailer,
+    )
     server = serve(build_app(context, b"x" * 32))
     service = Service(await listen(server), hub, memory, database, context)
     try:

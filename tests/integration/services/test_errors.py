@@ -15,7 +15,7 @@ from collegium.services.openapi import _WORDS
 from integration.services.harness import Service
 
 #: Refusals of programs that are not this one, and of a backend among its own parts.
-ELSEWHERE = {"collegium.catalog", "collegium.cli", "collegium.backends.kubernetes"}
+ELSEWHERE = {"collegium.catalog", "collegium.catalog.primehub", "collegium.cli", "collegium.backends.kubernetes"}
 
 
 def subclasses(kind: type[DomainError]) -> set[type[DomainError]]:

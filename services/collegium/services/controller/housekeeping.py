@@ -14,6 +14,8 @@ from collegium.domain.jobs import JobState
 from collegium.domain.quota import Reservation, WorkloadKind
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
+from collegium.services.controller.options import ControlOptions
+from collegium.services.controller.revocation import RevocationSweep
 from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.spaces import GroupSpaces
 from collegium.services.jobs.runner import known_jobs
@@ -39,8 +41,11 @@ class Housekeeping:
         servers: ServerSource | None,
         metrics: Metrics,
         clock: Callable[[], datetime],
+        options: ControlOptions,
     ) -> None:
         self.spaces = GroupSpaces(database, backend.space, metrics)
+        self.revocations = RevocationSweep(database, lease, servers, metrics, clock, options.revocation)
+        self._audit_age = options.audit_age
         self._database, self._backend, self._lease, self._servers, self._clock = (
             database,
             backend,
@@ -50,6 +55,7 @@ class Housekeeping:
         )
         self._work: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
             "spaces": (2.0, self.spaces.round),
+            "revocations": (2.0, self.revocations.round),
             "jobs": (30.0, self.sweep_jobs),
             "servers": (30.0, self.sweep_servers),
             "orphans": (600.0, self.sweep_orphans),
@@ -76,6 +82,7 @@ class Housekeeping:
     def stop(self) -> None:
         """Drop what goes on beside the rounds."""
         self.spaces.stop()
+        self.revocations.stop()
 
     async def sweep_jobs(self) -> None:
         """Release places of jobs that are not being worked on: no crash leaves one, but a restored backup might."""
@@ -115,10 +122,11 @@ class Housekeeping:
                 await self._backend.volumes.discard(job_id)
 
     async def forget_old(self) -> None:
-        """Delete idempotency keys and released reservations past their age."""
+        """Delete idempotency keys, released reservations and lines of the audit log past their age."""
 
         def forget(uow: UnitOfWork) -> None:
             uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)
             uow.reservations.delete_released_before(self._clock() - RELEASED_AGE)
+            uow.audit.delete_before(self._clock() - self._audit_age)
 
         await self._lease.write(forget)

@@ -29,6 +29,8 @@ class Lease:
         self.holder = secrets.token_hex(8)
         self._generation: int | None = None
         self._renewed = 0.0
+        #: A write found out that the lease is lost, and whoever goes round does not know it yet.
+        self.lost = False
 
     @property
     def held(self) -> bool:
@@ -36,7 +38,13 @@ class Lease:
         return self._generation is not None
 
     async def hold(self) -> bool:
-        """Take or renew the lease if it is time to; False while another holds it."""
+        """Take or renew the lease if it is time to; False while another holds it.
+
+        Raises LeaseLost also for what a task beside the rounds found out.
+        """
+        if self.lost:
+            self.lost = False
+            raise LeaseLost
         if self.held and asyncio.get_running_loop().time() - self._renewed < RENEW:
             return True
         generation = await self._database.writing(self._acquire)
@@ -61,7 +69,7 @@ class Lease:
         try:
             result = await self._database.writing(fenced)
         except LeaseLost:
-            self._generation = None
+            self._generation, self.lost = None, True
             raise
         self._renewed = asyncio.get_running_loop().time()
         return result

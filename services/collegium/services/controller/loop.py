@@ -18,7 +18,9 @@ from collegium.db import Database
 from collegium.domain.errors import DomainError
 from collegium.services.controller.housekeeping import Housekeeping
 from collegium.services.controller.lease import Lease, LeaseLost
+from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
+from collegium.services.controller.sync import GroupSync
 from collegium.services.jobs.runner import JobRounds
 from collegium.services.metrics import Metrics
 
@@ -43,8 +45,10 @@ class Controller:
         wake: asyncio.Event,
         servers: ServerSource | None,
         clock: Callable[[], datetime],
+        options: ControlOptions | None = None,
     ) -> None:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
+        self._options = options or ControlOptions()
         self._metrics, self._wake = metrics, wake
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
@@ -55,8 +59,22 @@ class Controller:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
         self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock)
         self.housekeeping = Housekeeping(
-            self._database, self._backend, self.lease, self._servers, self._metrics, self._clock
+            self._database, self._backend, self.lease, self._servers, self._metrics, self._clock, self._options
         )
+        self.sync = self._make_sync()
+
+    def _make_sync(self) -> GroupSync | None:
+        keycloak = self._options.keycloak
+        if keycloak is None or keycloak.sync is None:
+            return None
+        directory = self._options.directory(keycloak)
+        return GroupSync(self._database, directory, keycloak, self.lease, self._metrics, self._clock)
+
+    def _stop_beside(self) -> None:
+        """End what goes on beside the rounds."""
+        self.housekeeping.stop()
+        if self.sync is not None:
+            self.sync.stop()
 
     @property
     def standing(self) -> str:
@@ -79,7 +97,7 @@ class Controller:
                 except TimeoutError:
                     pass
         finally:
-            self.housekeeping.stop()
+            self._stop_beside()
             try:
                 async with asyncio.timeout(5):
                     await asyncio.shield(self.lease.give_up())
@@ -92,11 +110,14 @@ class Controller:
         try:
             if not await self._step("lease", self.lease.hold):
                 return False
+            if self.sync is not None:
+                self.sync.keep_going()
             await self._step("jobs", self.jobs.round)
             await self._step("housekeeping", self.housekeeping.round)
         except LeaseLost:
             _log.warning("another process controls now")
-            self.housekeeping.stop()
+            self.lease.lost = False
+            self._stop_beside()
             self._forget()
             return False
         finally:

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from collegium.domain.groups import Role
 from collegium.domain.quota import WorkloadKind
+from collegium.services.identity.models import AccountLinks
+from collegium.services.members.models import RevocationOut
 
 
 class InfoOut(BaseModel):
@@ -46,13 +48,18 @@ class ServerOut(BaseModel):
 
 
 class ContextOut(BaseModel):
-    """What a sidebar needs first. ``notice`` says what the backend does not enforce."""
+    """What a sidebar needs first. ``notice`` says what the backend does not enforce.
+
+    ``ending`` is what the caller runs without a right to it any more, and when it is stopped.
+    """
 
     user: UserOut
     groups: list[GroupRef]
     servers: list[ServerOut]
     no_group_message: str
     notice: str
+    account: AccountLinks
+    ending: list[RevocationOut]
 
 
 class GroupOut(GroupRef):

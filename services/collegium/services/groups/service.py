@@ -29,16 +29,18 @@ from collegium.services.groups.models import (
     UsageOut,
     UserOut,
 )
+from collegium.services.identity.links import Links
 from collegium.services.jobs.models import EventOut
 from collegium.services.jobs.views import event_out
+from collegium.services.members.service import revocation_out
 
 
 class GroupService:
     """Reads only. Every method expects that the policy was asked already."""
 
-    def __init__(self, database: Database, notice: str) -> None:
+    def __init__(self, database: Database, notice: str, links: Links) -> None:
         self._database = database
-        self._notice = notice
+        self._notice, self._links = notice, links
 
     async def context(self, actor: Actor) -> ContextOut:
         """Who the actor is, with groups and live servers. A platform admin sees all groups, with no role in most."""
@@ -53,6 +55,8 @@ class GroupService:
                 servers=[_server(r) for r in held],
                 no_group_message=message,
                 notice=self._notice,
+                account=self._links.of(uow.identities.of_user(actor.user)),
+                ending=[revocation_out(r) for r in uow.revocations.of_user(actor.user)],
             )
 
         return await self._database.reading(look)

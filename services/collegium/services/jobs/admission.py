@@ -11,6 +11,7 @@ from typing import Any
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import DomainError
+from collegium.domain.identity import refuse_inactive
 from collegium.domain.jobs import Job, JobReason, JobState
 from collegium.domain.launch import LaunchOptions, resolve
 from collegium.domain.policy import Operation
@@ -91,6 +92,7 @@ class Admission:
             ask = (job.user, job.spec.instance_type, job.spec.image)
             if ask not in checked:
                 try:
+                    refuse_inactive(uow.identities.of_user(job.user))
                     actor = uow.memberships.actor(job.user)
                     resolve(actor, LaunchOptions(group, *ask[1:]), offer, Operation.JOB_SUBMIT)
                     checked[ask] = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -14,12 +12,12 @@ from datetime import datetime
 from collegium.backends.ports import Backend, Snapshot
 from collegium.db import Database, UnitOfWork
 from collegium.db.jobs import spec_to_json
+from collegium.domain.audit import AuditEntry
 from collegium.domain.errors import (
     Conflict,
     DomainError,
     Forbidden,
     IdempotencyMismatch,
-    InvalidInput,
     NotFound,
     TooManyRequests,
     Unavailable,
@@ -35,6 +33,7 @@ from collegium.quota.ledger import usage
 from collegium.services.jobs.manifest import launch_manifest
 from collegium.services.jobs.models import JobDetail, JobOut, JobPage
 from collegium.services.jobs.views import Lines, job_detail, job_out
+from collegium.services.paging import number_cursor, read_number_cursor
 
 #: Open jobs of one group; a queue longer than this is a mistake in a loop.
 MAX_OPEN = 5000
@@ -82,14 +81,15 @@ class JobService:
 
     async def page(self, group: str, filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """Jobs, newest first. Raises InvalidInput for a cursor that is not ours."""
-        before = _read_cursor(cursor) if cursor else None
+        before = read_number_cursor("j", cursor) if cursor else None
 
         def look(uow: UnitOfWork) -> JobPage:
             jobs = uow.jobs.page(group, filter, limit + 1, before)
             more, jobs = len(jobs) > limit, jobs[:limit]
             line = self._lines.of(uow, group, jobs)
             return JobPage(
-                items=[job_out(j, line) for j in jobs], next_cursor=_cursor(jobs[-1].sequence) if more else None
+                items=[job_out(j, line) for j in jobs],
+                next_cursor=number_cursor("j", jobs[-1].sequence) if more else None,
             )
 
         return await self._database.reading(look)
@@ -116,6 +116,9 @@ class JobService:
                 raise Forbidden(verdict.reason, operation=Operation.JOB_CANCEL.value, group=group)
             if job.state.final:
                 raise Conflict(f"The job is over: it is {job.state}.", state=job.state.value)
+            if job.user != actor.user and job.cancel_requested_by is None:
+                details = {"owner": job.user, "name": job.spec.name}
+                uow.audit.append(AuditEntry(self._clock(), actor.user, "job.cancel", job.id, group, details=details))
             job = uow.jobs.request_cancel(job, actor.user)
             uow.announce()
             if job.state is not JobState.PENDING:
@@ -225,17 +228,3 @@ def get_job(uow: UnitOfWork, group: str, job_id: str) -> Job:
 
 def _hash(body: object) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _cursor(sequence: int) -> str:
-    return base64.urlsafe_b64encode(f"j{sequence}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> int:
-    try:
-        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, ValueError):
-        plain = ""
-    if re.fullmatch(r"j[0-9]{1,18}", plain, re.ASCII) is None:
-        raise InvalidInput("cursor", "is not one that this list gave out", text)
-    return int(plain[1:])

@@ -1,0 +1,28 @@
+"""What an operator chooses for the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from collegium.identity.directory import Directory
+from collegium.identity.settings import KeycloakSettings
+from collegium.services.controller.revocation import RevocationPolicy
+
+
+def keycloak_directory(settings: KeycloakSettings) -> Directory:
+    """Keycloak's admin API. Its library is an extra, so it is imported only where Keycloak is used."""
+    from collegium.identity.admin import KeycloakDirectory
+
+    return KeycloakDirectory(settings)
+
+
+@dataclass(frozen=True)
+class ControlOptions:
+    """Without ``keycloak``, or without its sync account, nothing is synchronised."""
+
+    revocation: RevocationPolicy = field(default_factory=RevocationPolicy)
+    audit_age: timedelta = timedelta(days=365)
+    keycloak: KeycloakSettings | None = None
+    directory: Callable[[KeycloakSettings], Directory] = keycloak_directory

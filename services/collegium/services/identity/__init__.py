@@ -1,0 +1,1 @@
+"""The identity provider as this installation sees it, and where people look after their accounts."""

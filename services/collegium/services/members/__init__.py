@@ -1,0 +1,1 @@
+"""Who is in a group, and whose work in it must end."""

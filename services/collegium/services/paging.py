@@ -1,0 +1,56 @@
+"""Cursors: where a page ended, as text that means nothing to anybody else."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from collegium.domain.errors import InvalidInput
+from collegium.domain.names import check_user_name
+
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def number_cursor(kind: str, number: int) -> str:
+    """For lists in the order of a number; ``kind`` keeps one list's cursor from another."""
+    return _encode(f"{kind}{number}")
+
+
+def read_number_cursor(kind: str, cursor: str) -> int:
+    """The number; raises InvalidInput for what this list did not give out."""
+    plain = _decode(cursor)
+    if not plain.startswith(kind) or not _NUMBER.fullmatch(plain.removeprefix(kind)):
+        raise _unknown(cursor)
+    return int(plain.removeprefix(kind))
+
+
+def name_cursor(kind: str, name: str) -> str:
+    """For lists in the order of user names."""
+    return _encode(f"{kind}{name}")
+
+
+def read_name_cursor(kind: str, cursor: str) -> str:
+    """The name; raises InvalidInput."""
+    plain = _decode(cursor)
+    if not plain.startswith(kind):
+        raise _unknown(cursor)
+    try:
+        return check_user_name(plain.removeprefix(kind))
+    except InvalidInput:
+        raise _unknown(cursor) from None
+
+
+def _encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(text: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _unknown(cursor: str) -> InvalidInput:
+    return InvalidInput("cursor", "is not one that this list gave out", cursor)
