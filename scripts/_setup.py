@@ -96,9 +96,11 @@ def python_environment(*lock_files: str) -> None:
             say(f"installing what {name} pins (a few minutes the first time)")
             run(BIN / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", lock)
             stamp.write_text(key)
+    # The client last: the command ``collegium`` is its own, and an older server removes the one that it had.
     stamp = VENV / ".collegium"
-    if _once(stamp, key := digest(ROOT / "pyproject.toml")):
-        run(BIN / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", ROOT)
+    if _once(stamp, key := digest(ROOT / "pyproject.toml", ROOT / "client/pyproject.toml")):
+        for project in (ROOT, ROOT / "client"):
+            run(BIN / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", project)
         stamp.write_text(key)
 
 

@@ -1,0 +1,1 @@
+"""The command ``collegium``; nothing of the library needs it."""

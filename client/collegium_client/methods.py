@@ -1,0 +1,370 @@
+"""The API as methods. Generated from docs/openapi.json by scripts/client-api; do not edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from collegium_client import models as m
+from collegium_client import operations
+from collegium_client.wire import Operation
+
+T = TypeVar("T")
+
+
+class Methods:
+    """One method per operation."""
+
+    def send(self, operation: Operation[T]) -> T:
+        """Carry it out."""
+        raise NotImplementedError
+
+    def get_health(self) -> m.HealthOut:
+        """Is everything able to work."""
+        return self.send(operations.get_health())
+
+    def get_metrics(self) -> bytes:
+        """Numbers for Prometheus."""
+        return self.send(operations.get_metrics())
+
+    def get_openapi_json(self) -> m.OpenApiOut:
+        """This description."""
+        return self.send(operations.get_openapi_json())
+
+    def get_info(self) -> m.InfoOut:
+        """Program and API version."""
+        return self.send(operations.get_info())
+
+    def get_context(self) -> m.ContextOut:
+        """You, your groups and roles, your servers."""
+        return self.send(operations.get_context())
+
+    def get_groups_group(self, group: str) -> m.GroupOut:
+        """The group, and what you may do there and why."""
+        return self.send(operations.get_groups_group(group))
+
+    def get_groups_group_usage(self, group: str) -> m.UsageOut:
+        """Used and limit, and every holder."""
+        return self.send(operations.get_groups_group_usage(group))
+
+    def get_groups_group_catalog(self, group: str) -> m.CatalogOut:
+        """Instance types, images and datasets."""
+        return self.send(operations.get_groups_group_catalog(group))
+
+    def get_groups_group_members(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.MemberPage:
+        """Members of the group with role and standing."""
+        return self.send(operations.get_groups_group_members(group, limit=limit, cursor=cursor))
+
+    def get_groups_group_audit(
+        self, group: str, *, text: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> m.AuditPage:
+        """The group's audit log, newest first."""
+        return self.send(operations.get_groups_group_audit(group, text=text, limit=limit, cursor=cursor))
+
+    def get_groups_group_revocations(self, group: str) -> m.RevocationList:
+        """Work that outlived its owner's right to it."""
+        return self.send(operations.get_groups_group_revocations(group))
+
+    def get_groups_group_invitations(self, group: str) -> m.InvitationList:
+        """The group's invitations, newest first."""
+        return self.send(operations.get_groups_group_invitations(group))
+
+    def post_groups_group_invitations(
+        self, group: str, body: m.InvitationIn | Mapping[str, Any]
+    ) -> m.InvitationCreated:
+        """Invite somebody; the link is in this answer only."""
+        return self.send(operations.post_groups_group_invitations(group, body))
+
+    def delete_groups_group_invitations_invitation(self, group: str, invitation: str) -> m.InvitationOut:
+        """Revoke an invitation; whoever used it stays."""
+        return self.send(operations.delete_groups_group_invitations_invitation(group, invitation))
+
+    def post_invitations_look(self, body: m.TokenIn | Mapping[str, Any]) -> m.LookOut:
+        """What a link leads to."""
+        return self.send(operations.post_invitations_look(body))
+
+    def post_invitations_accept(self, body: m.TokenIn | Mapping[str, Any]) -> m.AcceptedOut:
+        """Join with one's own account."""
+        return self.send(operations.post_invitations_accept(body))
+
+    def post_invitations_register(self, body: m.RegisterIn | Mapping[str, Any]) -> m.RegisteredOut:
+        """Get an account by way of a link."""
+        return self.send(operations.post_invitations_register(body))
+
+    def get_users(
+        self,
+        *,
+        text: str | None = None,
+        enabled: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.UserPage:
+        """Accounts by name."""
+        return self.send(operations.get_users(text=text, enabled=enabled, limit=limit, cursor=cursor))
+
+    def post_users(self, body: m.UserIn | Mapping[str, Any], *, idempotency_key: str | None = None) -> m.UserCreated:
+        """Create an account."""
+        return self.send(operations.post_users(body, idempotency_key=idempotency_key))
+
+    def get_users_export(self) -> bytes:
+        """All accounts as CSV."""
+        return self.send(operations.get_users_export())
+
+    def post_users_import(
+        self, body: m.ImportIn | Mapping[str, Any], *, dry_run: bool | None = None, send_mail: bool | None = None
+    ) -> m.ImportOut:
+        """Create and change accounts from CSV."""
+        return self.send(operations.post_users_import(body, dry_run=dry_run, send_mail=send_mail))
+
+    def get_users_user(self, user: str) -> m.UserDetail:
+        """One account."""
+        return self.send(operations.get_users_user(user))
+
+    def patch_users_user(self, user: str, body: m.UserPatch | Mapping[str, Any]) -> m.UserDetail:
+        """Change an account."""
+        return self.send(operations.patch_users_user(user, body))
+
+    def delete_users_user(self, user: str) -> m.DeletedOut:
+        """Delete an account for ever."""
+        return self.send(operations.delete_users_user(user))
+
+    def post_users_user_password(self, user: str) -> m.PasswordOut:
+        """Make a password for one login, shown once."""
+        return self.send(operations.post_users_user_password(user))
+
+    def post_users_user_mail(self, user: str, body: m.MailIn | Mapping[str, Any]) -> m.MailOut:
+        """Ask a person by mail to do something."""
+        return self.send(operations.post_users_user_mail(user, body))
+
+    def put_users_user_groups(self, user: str, body: m.GroupsIn | Mapping[str, Any]) -> m.GroupsOut:
+        """Make a person's roles exactly these."""
+        return self.send(operations.put_users_user_groups(user, body))
+
+    def get_audit(self, *, text: str | None = None, limit: int | None = None, cursor: str | None = None) -> m.AuditPage:
+        """The whole audit log, newest first."""
+        return self.send(operations.get_audit(text=text, limit=limit, cursor=cursor))
+
+    def get_identity(self) -> m.IdentityOut:
+        """The identity provider, and what is not set up."""
+        return self.send(operations.get_identity())
+
+    def get_groups_group_jobs(
+        self,
+        group: str,
+        *,
+        state: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.JobPage:
+        """Jobs, newest first."""
+        return self.send(
+            operations.get_groups_group_jobs(group, state=state, user=user, text=text, limit=limit, cursor=cursor)
+        )
+
+    def post_groups_group_jobs(
+        self, group: str, body: m.JobIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.JobOut:
+        """Submit a job."""
+        return self.send(operations.post_groups_group_jobs(group, body, idempotency_key=idempotency_key))
+
+    def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
+        """One job with its spec, manifest and history."""
+        return self.send(operations.get_groups_group_jobs_job(group, job))
+
+    def post_groups_group_jobs_job_cancel(self, group: str, job: str) -> m.JobOut:
+        """Ask for the end of a job."""
+        return self.send(operations.post_groups_group_jobs_job_cancel(group, job))
+
+    def post_groups_group_jobs_job_rerun(self, group: str, job: str, *, idempotency_key: str | None = None) -> m.JobOut:
+        """The same job again, from the same files."""
+        return self.send(operations.post_groups_group_jobs_job_rerun(group, job, idempotency_key=idempotency_key))
+
+    def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
+        """The files that the latest attempt left."""
+        return self.send(operations.get_groups_group_jobs_job_artifacts(group, job))
+
+
+class AsyncMethods:
+    """One awaitable method per operation."""
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Carry it out."""
+        raise NotImplementedError
+
+    async def get_health(self) -> m.HealthOut:
+        """Is everything able to work."""
+        return await self.send(operations.get_health())
+
+    async def get_metrics(self) -> bytes:
+        """Numbers for Prometheus."""
+        return await self.send(operations.get_metrics())
+
+    async def get_openapi_json(self) -> m.OpenApiOut:
+        """This description."""
+        return await self.send(operations.get_openapi_json())
+
+    async def get_info(self) -> m.InfoOut:
+        """Program and API version."""
+        return await self.send(operations.get_info())
+
+    async def get_context(self) -> m.ContextOut:
+        """You, your groups and roles, your servers."""
+        return await self.send(operations.get_context())
+
+    async def get_groups_group(self, group: str) -> m.GroupOut:
+        """The group, and what you may do there and why."""
+        return await self.send(operations.get_groups_group(group))
+
+    async def get_groups_group_usage(self, group: str) -> m.UsageOut:
+        """Used and limit, and every holder."""
+        return await self.send(operations.get_groups_group_usage(group))
+
+    async def get_groups_group_catalog(self, group: str) -> m.CatalogOut:
+        """Instance types, images and datasets."""
+        return await self.send(operations.get_groups_group_catalog(group))
+
+    async def get_groups_group_members(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.MemberPage:
+        """Members of the group with role and standing."""
+        return await self.send(operations.get_groups_group_members(group, limit=limit, cursor=cursor))
+
+    async def get_groups_group_audit(
+        self, group: str, *, text: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> m.AuditPage:
+        """The group's audit log, newest first."""
+        return await self.send(operations.get_groups_group_audit(group, text=text, limit=limit, cursor=cursor))
+
+    async def get_groups_group_revocations(self, group: str) -> m.RevocationList:
+        """Work that outlived its owner's right to it."""
+        return await self.send(operations.get_groups_group_revocations(group))
+
+    async def get_groups_group_invitations(self, group: str) -> m.InvitationList:
+        """The group's invitations, newest first."""
+        return await self.send(operations.get_groups_group_invitations(group))
+
+    async def post_groups_group_invitations(
+        self, group: str, body: m.InvitationIn | Mapping[str, Any]
+    ) -> m.InvitationCreated:
+        """Invite somebody; the link is in this answer only."""
+        return await self.send(operations.post_groups_group_invitations(group, body))
+
+    async def delete_groups_group_invitations_invitation(self, group: str, invitation: str) -> m.InvitationOut:
+        """Revoke an invitation; whoever used it stays."""
+        return await self.send(operations.delete_groups_group_invitations_invitation(group, invitation))
+
+    async def post_invitations_look(self, body: m.TokenIn | Mapping[str, Any]) -> m.LookOut:
+        """What a link leads to."""
+        return await self.send(operations.post_invitations_look(body))
+
+    async def post_invitations_accept(self, body: m.TokenIn | Mapping[str, Any]) -> m.AcceptedOut:
+        """Join with one's own account."""
+        return await self.send(operations.post_invitations_accept(body))
+
+    async def post_invitations_register(self, body: m.RegisterIn | Mapping[str, Any]) -> m.RegisteredOut:
+        """Get an account by way of a link."""
+        return await self.send(operations.post_invitations_register(body))
+
+    async def get_users(
+        self,
+        *,
+        text: str | None = None,
+        enabled: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.UserPage:
+        """Accounts by name."""
+        return await self.send(operations.get_users(text=text, enabled=enabled, limit=limit, cursor=cursor))
+
+    async def post_users(
+        self, body: m.UserIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.UserCreated:
+        """Create an account."""
+        return await self.send(operations.post_users(body, idempotency_key=idempotency_key))
+
+    async def get_users_export(self) -> bytes:
+        """All accounts as CSV."""
+        return await self.send(operations.get_users_export())
+
+    async def post_users_import(
+        self, body: m.ImportIn | Mapping[str, Any], *, dry_run: bool | None = None, send_mail: bool | None = None
+    ) -> m.ImportOut:
+        """Create and change accounts from CSV."""
+        return await self.send(operations.post_users_import(body, dry_run=dry_run, send_mail=send_mail))
+
+    async def get_users_user(self, user: str) -> m.UserDetail:
+        """One account."""
+        return await self.send(operations.get_users_user(user))
+
+    async def patch_users_user(self, user: str, body: m.UserPatch | Mapping[str, Any]) -> m.UserDetail:
+        """Change an account."""
+        return await self.send(operations.patch_users_user(user, body))
+
+    async def delete_users_user(self, user: str) -> m.DeletedOut:
+        """Delete an account for ever."""
+        return await self.send(operations.delete_users_user(user))
+
+    async def post_users_user_password(self, user: str) -> m.PasswordOut:
+        """Make a password for one login, shown once."""
+        return await self.send(operations.post_users_user_password(user))
+
+    async def post_users_user_mail(self, user: str, body: m.MailIn | Mapping[str, Any]) -> m.MailOut:
+        """Ask a person by mail to do something."""
+        return await self.send(operations.post_users_user_mail(user, body))
+
+    async def put_users_user_groups(self, user: str, body: m.GroupsIn | Mapping[str, Any]) -> m.GroupsOut:
+        """Make a person's roles exactly these."""
+        return await self.send(operations.put_users_user_groups(user, body))
+
+    async def get_audit(
+        self, *, text: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> m.AuditPage:
+        """The whole audit log, newest first."""
+        return await self.send(operations.get_audit(text=text, limit=limit, cursor=cursor))
+
+    async def get_identity(self) -> m.IdentityOut:
+        """The identity provider, and what is not set up."""
+        return await self.send(operations.get_identity())
+
+    async def get_groups_group_jobs(
+        self,
+        group: str,
+        *,
+        state: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.JobPage:
+        """Jobs, newest first."""
+        return await self.send(
+            operations.get_groups_group_jobs(group, state=state, user=user, text=text, limit=limit, cursor=cursor)
+        )
+
+    async def post_groups_group_jobs(
+        self, group: str, body: m.JobIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.JobOut:
+        """Submit a job."""
+        return await self.send(operations.post_groups_group_jobs(group, body, idempotency_key=idempotency_key))
+
+    async def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
+        """One job with its spec, manifest and history."""
+        return await self.send(operations.get_groups_group_jobs_job(group, job))
+
+    async def post_groups_group_jobs_job_cancel(self, group: str, job: str) -> m.JobOut:
+        """Ask for the end of a job."""
+        return await self.send(operations.post_groups_group_jobs_job_cancel(group, job))
+
+    async def post_groups_group_jobs_job_rerun(
+        self, group: str, job: str, *, idempotency_key: str | None = None
+    ) -> m.JobOut:
+        """The same job again, from the same files."""
+        return await self.send(operations.post_groups_group_jobs_job_rerun(group, job, idempotency_key=idempotency_key))
+
+    async def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
+        """The files that the latest attempt left."""
+        return await self.send(operations.get_groups_group_jobs_job_artifacts(group, job))

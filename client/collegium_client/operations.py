@@ -1,0 +1,276 @@
+"""Every operation of the API as a value. Generated from docs/openapi.json by scripts/client-api; do not edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from collegium_client import models as m
+from collegium_client.wire import Operation, place
+
+
+def get_health() -> Operation[m.HealthOut]:
+    """Is everything able to work."""
+    return Operation("GET", "/health", m.HealthOut)
+
+
+def get_metrics() -> Operation[bytes]:
+    """Numbers for Prometheus."""
+    return Operation("GET", "/metrics", bytes)
+
+
+def get_openapi_json() -> Operation[m.OpenApiOut]:
+    """This description."""
+    return Operation("GET", "/api/v1/openapi.json", m.OpenApiOut)
+
+
+def get_info() -> Operation[m.InfoOut]:
+    """Program and API version."""
+    return Operation("GET", "/api/v1/info", m.InfoOut)
+
+
+def get_context() -> Operation[m.ContextOut]:
+    """You, your groups and roles, your servers."""
+    return Operation("GET", "/api/v1/context", m.ContextOut)
+
+
+def get_groups_group(group: str) -> Operation[m.GroupOut]:
+    """The group, and what you may do there and why."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}", m.GroupOut)
+
+
+def get_groups_group_usage(group: str) -> Operation[m.UsageOut]:
+    """Used and limit, and every holder."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/usage", m.UsageOut)
+
+
+def get_groups_group_catalog(group: str) -> Operation[m.CatalogOut]:
+    """Instance types, images and datasets."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/catalog", m.CatalogOut)
+
+
+def get_groups_group_events(
+    group: str, *, after: int | None = None, last_event_id: str | None = None
+) -> Operation[bytes]:
+    """Server-sent events, one per change of state."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/events",
+        bytes,
+        query={"after": after},
+        headers={"Last-Event-ID": last_event_id},
+    )
+
+
+def get_groups_group_members(
+    group: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.MemberPage]:
+    """Members of the group with role and standing."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/members", m.MemberPage, query={"limit": limit, "cursor": cursor}
+    )
+
+
+def get_groups_group_audit(
+    group: str, *, text: str | None = None, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.AuditPage]:
+    """The group's audit log, newest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/audit",
+        m.AuditPage,
+        query={"text": text, "limit": limit, "cursor": cursor},
+    )
+
+
+def get_groups_group_revocations(group: str) -> Operation[m.RevocationList]:
+    """Work that outlived its owner's right to it."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/revocations", m.RevocationList)
+
+
+def get_groups_group_invitations(group: str) -> Operation[m.InvitationList]:
+    """The group's invitations, newest first."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/invitations", m.InvitationList)
+
+
+def post_groups_group_invitations(
+    group: str, body: m.InvitationIn | Mapping[str, Any]
+) -> Operation[m.InvitationCreated]:
+    """Invite somebody; the link is in this answer only."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/invitations", m.InvitationCreated, body=body)
+
+
+def delete_groups_group_invitations_invitation(group: str, invitation: str) -> Operation[m.InvitationOut]:
+    """Revoke an invitation; whoever used it stays."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/invitations/{place(invitation)}", m.InvitationOut)
+
+
+def post_invitations_look(body: m.TokenIn | Mapping[str, Any]) -> Operation[m.LookOut]:
+    """What a link leads to."""
+    return Operation("POST", "/api/v1/invitations/look", m.LookOut, body=body)
+
+
+def post_invitations_accept(body: m.TokenIn | Mapping[str, Any]) -> Operation[m.AcceptedOut]:
+    """Join with one's own account."""
+    return Operation("POST", "/api/v1/invitations/accept", m.AcceptedOut, body=body)
+
+
+def post_invitations_register(body: m.RegisterIn | Mapping[str, Any]) -> Operation[m.RegisteredOut]:
+    """Get an account by way of a link."""
+    return Operation("POST", "/api/v1/invitations/register", m.RegisteredOut, body=body)
+
+
+def get_users(
+    *, text: str | None = None, enabled: bool | None = None, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.UserPage]:
+    """Accounts by name."""
+    return Operation(
+        "GET", "/api/v1/users", m.UserPage, query={"text": text, "enabled": enabled, "limit": limit, "cursor": cursor}
+    )
+
+
+def post_users(body: m.UserIn | Mapping[str, Any], *, idempotency_key: str | None = None) -> Operation[m.UserCreated]:
+    """Create an account."""
+    return Operation("POST", "/api/v1/users", m.UserCreated, headers={"Idempotency-Key": idempotency_key}, body=body)
+
+
+def get_users_export() -> Operation[bytes]:
+    """All accounts as CSV."""
+    return Operation("GET", "/api/v1/users/export", bytes)
+
+
+def post_users_import(
+    body: m.ImportIn | Mapping[str, Any], *, dry_run: bool | None = None, send_mail: bool | None = None
+) -> Operation[m.ImportOut]:
+    """Create and change accounts from CSV."""
+    return Operation(
+        "POST", "/api/v1/users/import", m.ImportOut, query={"dry_run": dry_run, "send_mail": send_mail}, body=body
+    )
+
+
+def get_users_user(user: str) -> Operation[m.UserDetail]:
+    """One account."""
+    return Operation("GET", f"/api/v1/users/{place(user)}", m.UserDetail)
+
+
+def patch_users_user(user: str, body: m.UserPatch | Mapping[str, Any]) -> Operation[m.UserDetail]:
+    """Change an account."""
+    return Operation("PATCH", f"/api/v1/users/{place(user)}", m.UserDetail, body=body)
+
+
+def delete_users_user(user: str) -> Operation[m.DeletedOut]:
+    """Delete an account for ever."""
+    return Operation("DELETE", f"/api/v1/users/{place(user)}", m.DeletedOut)
+
+
+def post_users_user_password(user: str) -> Operation[m.PasswordOut]:
+    """Make a password for one login, shown once."""
+    return Operation("POST", f"/api/v1/users/{place(user)}/password", m.PasswordOut)
+
+
+def post_users_user_mail(user: str, body: m.MailIn | Mapping[str, Any]) -> Operation[m.MailOut]:
+    """Ask a person by mail to do something."""
+    return Operation("POST", f"/api/v1/users/{place(user)}/mail", m.MailOut, body=body)
+
+
+def put_users_user_groups(user: str, body: m.GroupsIn | Mapping[str, Any]) -> Operation[m.GroupsOut]:
+    """Make a person's roles exactly these."""
+    return Operation("PUT", f"/api/v1/users/{place(user)}/groups", m.GroupsOut, body=body)
+
+
+def get_audit(
+    *, text: str | None = None, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.AuditPage]:
+    """The whole audit log, newest first."""
+    return Operation("GET", "/api/v1/audit", m.AuditPage, query={"text": text, "limit": limit, "cursor": cursor})
+
+
+def get_identity() -> Operation[m.IdentityOut]:
+    """The identity provider, and what is not set up."""
+    return Operation("GET", "/api/v1/identity", m.IdentityOut)
+
+
+def get_groups_group_jobs(
+    group: str,
+    *,
+    state: str | None = None,
+    user: str | None = None,
+    text: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Operation[m.JobPage]:
+    """Jobs, newest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/jobs",
+        m.JobPage,
+        query={"state": state, "user": user, "text": text, "limit": limit, "cursor": cursor},
+    )
+
+
+def post_groups_group_jobs(
+    group: str, body: m.JobIn | Mapping[str, Any], *, idempotency_key: str | None = None
+) -> Operation[m.JobOut]:
+    """Submit a job."""
+    return Operation(
+        "POST", f"/api/v1/groups/{place(group)}/jobs", m.JobOut, headers={"Idempotency-Key": idempotency_key}, body=body
+    )
+
+
+def get_groups_group_jobs_job(group: str, job: str) -> Operation[m.JobDetail]:
+    """One job with its spec, manifest and history."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobDetail)
+
+
+def post_groups_group_jobs_job_cancel(group: str, job: str) -> Operation[m.JobOut]:
+    """Ask for the end of a job."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/jobs/{place(job)}/cancel", m.JobOut)
+
+
+def post_groups_group_jobs_job_rerun(
+    group: str, job: str, *, idempotency_key: str | None = None
+) -> Operation[m.JobOut]:
+    """The same job again, from the same files."""
+    return Operation(
+        "POST",
+        f"/api/v1/groups/{place(group)}/jobs/{place(job)}/rerun",
+        m.JobOut,
+        headers={"Idempotency-Key": idempotency_key},
+    )
+
+
+def get_groups_group_jobs_job_logs(
+    group: str,
+    job: str,
+    *,
+    offset: int | None = None,
+    limit: int | None = None,
+    attempt: int | None = None,
+    follow: bool | None = None,
+    last_event_id: str | None = None,
+) -> Operation[bytes]:
+    """The log, as text or followed as server-sent events."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/jobs/{place(job)}/logs",
+        bytes,
+        query={"offset": offset, "limit": limit, "attempt": attempt, "follow": follow},
+        headers={"Last-Event-ID": last_event_id},
+    )
+
+
+def get_groups_group_jobs_job_artifacts(group: str, job: str) -> Operation[m.ArtifactList]:
+    """The files that the latest attempt left."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}/artifacts", m.ArtifactList)
+
+
+def get_groups_group_jobs_job_artifacts_path(
+    group: str, job: str, path: str, *, range: str | None = None
+) -> Operation[bytes]:
+    """One file."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/jobs/{place(job)}/artifacts/{place(path, slashes=True)}",
+        bytes,
+        headers={"Range": range},
+    )
