@@ -23,11 +23,13 @@ from collegium.db import announce
 from collegium.db.accounts import Groups, Memberships, Users
 from collegium.db.audit import Audit
 from collegium.db.catalog import Catalog
+from collegium.db.events import Events, IdempotencyKeys
 from collegium.db.identities import GroupBindings, Identities, Providers, Revocations
 from collegium.db.invitations import Invitations
-from collegium.db.jobs import Events, IdempotencyKeys, Jobs
+from collegium.db.jobs import Jobs
 from collegium.db.operations import Leases
 from collegium.db.reservations import Reservations
+from collegium.db.schedules import ScheduleRuns, Schedules
 from collegium.domain.errors import StorageFull, Unavailable
 from collegium.settings import Settings
 
@@ -55,6 +57,8 @@ class UnitOfWork:
         self.revocations = Revocations(connection)
         self.audit = Audit(connection)
         self.invitations = Invitations(connection)
+        self.schedules = Schedules(connection)
+        self.schedule_runs = ScheduleRuns(connection)
 
     def announce(self) -> None:
         """Tell other processes, once this is committed, that there is something to do (see ``Database.listen``)."""
