@@ -98,6 +98,9 @@ def install(
     _hub(c, settings)
     _authenticator(c, settings, realm, pods)
     _spawner(c, demo=chosen in DEMOS)
+    if service_port is not None and pods is None:
+        # On this machine, past the proxy: whatever certificate that has, programs in servers need not know it.
+        offer(c.GroupLocalSpawner, "service_address", f"http://127.0.0.1:{service_port}")
     add_templates(c.JupyterHub, str(HERE / "templates"))
     merge(c.JupyterHub, "template_vars", {"collegium": HomePage})
     merge(c.JupyterHub, "custom_scopes", CUSTOM_SCOPES)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collegium.domain.errors import InvalidInput
+from collegium.domain.names import check_group_name
+
 #: The service's name at the hub, and so its place: ``/services/collegium/``.
 SERVICE = "collegium"
 PREFIX = "custom:collegium:"
@@ -43,3 +46,17 @@ def for_owner(user: str) -> list[str]:
         f"access:services!service={SERVICE}",
         *(f"{scope}!user={user}" for scope in CUSTOM_SCOPES if scope not in _PORTAL_ONLY),
     ]
+
+
+def for_server(user: str, server: str) -> list[str]:
+    """Scopes of the token that one server of a user has itself, so that what runs in it may use jobs as its owner.
+
+    Only in the group that the server is named after, which is the one that it runs in: an image that one group chose
+    must not reach another. Servers of other names get no jobs, for nothing says yet which group they will be started
+    in. Members only: that the token names a group makes nobody a member.
+    """
+    scopes = [f"access:services!service={SERVICE}", f"{PREFIX}groups:read!user={user}"]
+    try:
+        return [*scopes, f"{PREFIX}jobs:write!group={check_group_name(server)}"]
+    except InvalidInput:
+        return scopes

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from traitlets import HasTraits, default
+from traitlets import HasTraits, Unicode, default
 
 from collegium.db import Database, UnitOfWork
 from collegium.db.shared import shared_database
@@ -17,7 +17,7 @@ from collegium.domain.launch import LaunchOptions, LaunchSpec, resolve
 from collegium.domain.policy import Operation
 from collegium.domain.quota import WorkloadKind
 from collegium.domain.resources import CPU, MEMORY, Resources
-from collegium.hub.scopes import for_owner
+from collegium.hub.scopes import SERVICE, for_owner, for_server
 from collegium.quota.ledger import Claim, Ledger, usage
 from collegium.quota.servers import server_workload
 from collegium.settings import Settings
@@ -44,6 +44,14 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     Subclasses override ``apply_launch`` and, to clean up what a server left, ``after_server``.
     """
 
+    service_address = Unicode(
+        "",
+        help="""Where servers reach Collegium's service: scheme, host and port, such as http://127.0.0.1:10101.
+
+        It is told to programs in servers as COLLEGIUM_SERVICE_URL, so that they need no settings; empty tells nothing.
+        """,
+    ).tag(config=True)
+
     #: What is being started or was started by this object; None before the first start and after a hub restart.
     launch: LaunchSpec | None = None
     _manifest: dict[str, Any] | None = None
@@ -55,6 +63,14 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     def _default_oauth_client_allowed_scopes(self) -> list[str]:
         # A list and not a callable: JupyterHub 6.1.1 puts the trait itself into JSON and every spawn fails.
         return for_owner(self.user.name)
+
+    @default("server_token_scopes")
+    def _default_server_token_scopes(self) -> list[str]:
+        from jupyterhub import orm
+
+        # What JupyterHub would take by itself, and what programs in the server need to use jobs as its owner.
+        role = orm.Role.find(self.db, "server")
+        return [*(role.scopes if role else ()), *for_server(self.user.name, self.name)]
 
     @default("options_form")
     def _default_options_form(self) -> Callable[[Any], Awaitable[str]]:
@@ -187,6 +203,9 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             env["COLLEGIUM_GROUP"] = self.launch.group
             env["COLLEGIUM_INSTANCE_TYPE"] = self.launch.instance_type.name
             env["COLLEGIUM_IMAGE"] = self.launch.image.name
+            if self.service_address:
+                base = self.hub.base_url.removesuffix("hub/")
+                env["COLLEGIUM_SERVICE_URL"] = f"{self.service_address.rstrip('/')}{base}services/{SERVICE}"
         return env
 
     async def after_server(self) -> None:
