@@ -24,6 +24,8 @@ URL, TOKEN, GROUP, CONFIG = "COLLEGIUM_URL", "COLLEGIUM_TOKEN", "COLLEGIUM_GROUP
 #: What a Collegium server tells what runs in it: where the service is for it. The token is the hub's for this server;
 #: it goes to this address only.
 SERVER_URL, SERVER_TOKEN = "COLLEGIUM_SERVICE_URL", "JUPYTERHUB_API_TOKEN"
+#: The source of settings that nobody made.
+FROM_SERVER = "this server"
 _FIELDS = ("url", "token", "group")
 _HELP = "Run 'collegium login --url https://your.hub', or set COLLEGIUM_URL and COLLEGIUM_TOKEN."
 
@@ -78,7 +80,7 @@ def _ambient(env: Mapping[str, str], group: str) -> Settings:
         return _stored(stored, env, group)
     stored = read_file(config_file(env))
     if not stored.get("url") and env.get(SERVER_URL) and env.get(SERVER_TOKEN):
-        return Settings(service_url(env[SERVER_URL], SERVER_URL), env[SERVER_TOKEN], group, "this server")
+        return Settings(service_url(env[SERVER_URL], SERVER_URL), env[SERVER_TOKEN], group, FROM_SERVER)
     if not stored.get("url"):
         raise SettingsError(f"There is no address of a Collegium. {_HELP}")
     return _stored(stored, env, group)

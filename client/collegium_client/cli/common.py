@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
@@ -16,20 +16,22 @@ from pydantic import BaseModel
 from collegium_client.client import Client
 from collegium_client.errors import CollegiumError
 from collegium_client.exchange import Retry
-from collegium_client.settings import Settings
+from collegium_client.settings import FROM_SERVER, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: The command's own failure where the job's exit code is the command's, as other tools that run programs have it.
 OWN_FAILURE = 125
-_STATUS, _JSON = "collegium.status", "collegium.json"
+_STATUS, _JSON, _SOURCE = "collegium.status", "collegium.json", "collegium.source"
+_HINT = "This server's own token is for jobs of its group alone. For more: collegium login, with a token of yours."
 
 
 class Failure(click.ClickException):
     """A CollegiumError on its way to the terminal."""
 
-    def __init__(self, error: CollegiumError, status: int, as_json: bool) -> None:
+    def __init__(self, error: CollegiumError, meta: Mapping[str, Any]) -> None:
         super().__init__(error.message)
-        self.error, self._status, self._as_json = error, status, as_json
+        self.error, self._status = error, int(meta.get(_STATUS, 1))
+        self._as_json, self._source = bool(meta.get(_JSON)), str(meta.get(_SOURCE, ""))
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
@@ -39,7 +41,7 @@ class Failure(click.ClickException):
     @classmethod
     def of(cls, error: CollegiumError, ctx: click.Context) -> Failure:
         """With the status and in the form that the running command asked for."""
-        return cls(error, int(ctx.meta.get(_STATUS, 1)), bool(ctx.meta.get(_JSON)))
+        return cls(error, ctx.meta)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """On standard error."""
@@ -57,6 +59,8 @@ class Failure(click.ClickException):
         if error.field and error.field not in error.message:
             facts = [f"{k}: {plain(str(error.details[k]))}" for k in ("field", "value", "limit") if k in error.details]
             click.echo(f"  {', '.join(facts)}", err=True)
+        if error.code in ("forbidden", "not_authenticated") and self._source == FROM_SERVER:
+            click.echo(f"  {_HINT}", err=True)
         if error.request_id and error.status >= 500:
             click.echo(f"  request id: {plain(error.request_id)}", err=True)
 
@@ -95,7 +99,9 @@ def job_argument(command: F) -> F:
 def connect(group: str | None = None, retry: Retry | None = None) -> Client:
     """The client of this run; closed when the command is over."""
     client = Client(settings=Settings.find(group=group), retry=retry)
-    click.get_current_context().call_on_close(client.close)
+    ctx = click.get_current_context()
+    ctx.meta[_SOURCE] = client.settings.source
+    ctx.call_on_close(client.close)
     return client
 
 
@@ -118,6 +124,11 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> N
 def plain(text: str) -> str:
     """Without signs that steer a terminal: names and messages may be somebody else's."""
     return "".join(c if c.isprintable() else " " if c in "\r\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def short(text: str, most: int) -> str:
+    """Cut to so many signs; whole in JSON."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def age(moment: datetime | None) -> str:

@@ -16,6 +16,7 @@ from collegium_client.cli.common import (
     plain,
     print_json,
     say,
+    short,
     table,
 )
 from collegium_client.cli.fetch import fetch
@@ -63,7 +64,10 @@ def list_(
     if as_json:
         print_json(list(found))
         return
-    rows = ((j.id, j.name, _state(j), j.user, j.instance_type, age(j.created_at), j.message) for j in found)
+    rows = (
+        (j.id, short(j.name, 40), _state(j), j.user, j.instance_type, age(j.created_at), short(j.message, 80))
+        for j in found
+    )
     table(("ID", "NAME", "STATE", "USER", "TYPE", "AGE", "MESSAGE"), rows, "There are no such jobs.")
 
 

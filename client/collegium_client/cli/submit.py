@@ -18,7 +18,7 @@ from collegium_client.outcome import AnyJob
 _HERE = {"image": "COLLEGIUM_IMAGE", "instance_type": "COLLEGIUM_INSTANCE_TYPE"}
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command()
 @click.argument("command", nargs=-1)
 @group_option
 @click.option("-n", "--name", metavar="NAME", help="Without it, the command's or notebook's own.")

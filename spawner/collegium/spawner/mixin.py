@@ -69,7 +69,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         from jupyterhub import orm
 
         # What JupyterHub would take by itself, and what programs in the server need to use jobs as its owner.
-        role = orm.Role.find(self.db, "server")
+        role = orm.Role.find(self.user.db, "server")
         return [*(role.scopes if role else ()), *for_server(self.user.name, self.name)]
 
     @default("options_form")
