@@ -35,7 +35,7 @@ from collegium.catalog.loader import load_catalog
 from collegium.catalog.service import apply_catalog
 from collegium.db import Database, tables
 from collegium.db.engine import now
-from collegium.db.jobs import spec_to_json
+from collegium.db.specs import spec_to_json
 from collegium.domain.jobs import JobReason, JobSpec, JobState, NotebookSpec, WorkingDirectory
 from collegium.domain.launch import LaunchOptions, LaunchSpec, resolve
 from collegium.domain.names import new_id

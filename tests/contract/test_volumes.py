@@ -191,3 +191,26 @@ async def test_open_artifact_that_is_none(harness: Harness, path: str) -> None:
         await anext(aiter(harness.backend.volumes.open_artifact(request.key, path)))
     with pytest.raises(NotFound):
         await anext(aiter(harness.backend.volumes.open_artifact("job-nobody.1", "m/x")))
+
+
+async def test_one_file_of_a_source_is_read(harness: Harness) -> None:
+    volumes, job_id = harness.backend.volumes, await furnished(harness)
+    await volumes.snapshot(job_id, "alice", "physics", WorkingDirectory())
+    assert await volumes.read_source(job_id, "data/x.bin", 3) == FILES["data/x.bin"]
+    assert await volumes.read_source(job_id, "data/x.bin", 2) is None
+    for path in ("data", "gone", "../a.py", "/etc/passwd", ""):
+        assert await volumes.read_source(job_id, path, 100) is None, path
+    assert await volumes.read_source(new_id("job"), "a.py", 100) is None
+
+
+async def test_artifacts_go_alone(harness: Harness) -> None:
+    volumes, job_id = harness.backend.volumes, await furnished(harness)
+    await volumes.snapshot(job_id, "alice", "physics", WorkingDirectory())
+    await harness.run(harness.request(f"{job_id}.1", log=b"told", artifacts={"a.txt": b"1", "deep/b": b"2"}))
+    assert len(await volumes.artifacts(f"{job_id}.1")) == 2
+    for _ in range(2):
+        await volumes.discard_artifacts(job_id)
+        assert list(await volumes.artifacts(f"{job_id}.1")) == []
+    assert b"told" in (await harness.backend.logs.read(f"{job_id}.1")).data
+    assert await volumes.read_source(job_id, "a.py", 100) == FILES["a.py"]
+    await volumes.discard_artifacts(new_id("job"))

@@ -248,6 +248,17 @@ class MemoryBackend:
         if job_id not in self.sources:
             self._keep(job_id, dict(self.sources.get(earlier_job_id, {})))
 
+    async def read_source(self, job_id: str, path: str, limit: int) -> bytes | None:
+        """See VolumeProvider."""
+        data = self.sources.get(job_id, {}).get(path)
+        return data if data is not None and len(data) <= limit else None
+
+    async def discard_artifacts(self, job_id: str) -> None:
+        """See VolumeProvider."""
+        for key, run in self.runs.items():
+            if key.rpartition(".")[0] == job_id:
+                run.artifacts.clear()
+
     async def discard(self, job_id: str) -> None:
         """See VolumeProvider."""
         self.sources.pop(job_id, None)

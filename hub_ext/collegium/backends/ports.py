@@ -160,8 +160,14 @@ class VolumeProvider(Protocol):
     async def reuse_snapshot(self, job_id: str, earlier_job_id: str) -> None:
         """Give ``job_id`` the same source as an earlier job; a job without one gives an empty source."""
 
+    async def read_source(self, job_id: str, path: str, limit: int) -> bytes | None:
+        """A file of a job's source whole; None if there is no such file, or if it is larger than ``limit`` bytes."""
+
     async def discard(self, job_id: str) -> None:
         """Remove all files of a job: source, logs, artifacts."""
+
+    async def discard_artifacts(self, job_id: str) -> None:
+        """Remove the artifacts of a job that is over; source and logs stay. Unknown jobs are fine."""
 
     async def snapshots(self) -> Mapping[str, datetime]:
         """Ids of all jobs that have files here, and since when, so that orphans of a crash can be found."""

@@ -24,6 +24,7 @@ from collegium.db.accounts import Groups, Memberships, Users
 from collegium.db.audit import Audit
 from collegium.db.catalog import Catalog
 from collegium.db.events import Events, IdempotencyKeys
+from collegium.db.group_settings import GroupSettingsRows
 from collegium.db.identities import GroupBindings, Identities, Providers, Revocations
 from collegium.db.invitations import Invitations
 from collegium.db.jobs import Jobs
@@ -48,6 +49,7 @@ class UnitOfWork:
         self.catalog = Catalog(connection)
         self.reservations = Reservations(connection)
         self.jobs = Jobs(connection)
+        self.group_settings = GroupSettingsRows(connection)
         self.events = Events(connection)
         self.idempotency_keys = IdempotencyKeys(connection)
         self.leases = Leases(connection)

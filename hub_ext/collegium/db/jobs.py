@@ -1,33 +1,62 @@
-"""Jobs, events and idempotency keys."""
+"""Jobs, one at a time and in pages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from collegium.db import tables as t
+from collegium.db.events import Events
+from collegium.db.job_tables import job_dependencies, job_tags
+from collegium.db.specs import spec_from_json, spec_to_json
+from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import Conflict
-from collegium.domain.jobs import (
-    TRANSITIONS,
-    Event,
-    Job,
-    JobFilter,
-    JobReason,
-    JobSpec,
-    JobState,
-    NotebookSpec,
-    WorkingDirectory,
-)
+from collegium.domain.jobs import TRANSITIONS, Job, JobFilter, JobReason, JobSort, JobState
 from collegium.domain.resources import Resources
 
 _j = t.jobs.c
-_e = t.events.c
 # Literal text: with bound values neither database would use the partial index.
-_OPEN = sa.text("jobs.state IN ('Pending', 'Preparing', 'Running')")
+OPEN = sa.text("jobs.state IN ('Pending', 'Preparing', 'Running')")
+_VISIBLE = _j.deleted_at.is_(None)
+#: Most ids in one question; databases bound its length.
+MANY = 500
+_ORDERS: Mapping[JobSort, sa.ColumnElement[Any]] = {
+    JobSort.CREATED: _j.sequence,
+    JobSort.NAME: _j.name,
+    JobSort.USER: _j.user_name,
+    JobSort.STATE: _j.state,
+    JobSort.PRIORITY: _j.priority,
+    # What has not happened yet comes as if it were long ago.
+    JobSort.STARTED: sa.func.coalesce(sa.type_coerce(_j.started_at, sa.BigInteger), 0),
+    JobSort.FINISHED: sa.func.coalesce(sa.type_coerce(_j.finished_at, sa.BigInteger), 0),
+}
+
+
+@dataclass(frozen=True)
+class InLine:
+    """What is needed of a Pending job to say when it may start; thousands of these are read at once."""
+
+    id: str
+    sequence: int
+    user: str
+    instance_type: str
+    image: str
+    resources: Resources
+    timeout_seconds: int
+    priority: int
+    created_at: datetime
+    eligible_at: datetime | None
+    reason: JobReason
+    message: str
+
+    @property
+    def state(self) -> JobState:
+        """They all wait."""
+        return JobState.PENDING
 
 
 class Jobs:
@@ -37,7 +66,7 @@ class Jobs:
         self._c = connection
         self._events = Events(connection)
 
-    def insert(self, job: Job) -> Job:
+    def insert(self, job: Job, depends: Dependency | None = None) -> Job:
         """Add a job and its first event; returns it with its sequence number."""
         result = self._c.execute(
             sa.insert(t.jobs).values(
@@ -54,54 +83,134 @@ class Jobs:
                 attempt=job.attempt,
                 created_at=job.created_at,
                 rerun_of=job.rerun_of,
+                priority=job.priority,
+                notes=job.notes,
+                held=job.held,
+                sweep_id=job.sweep,
+                point=job.point,
             )
         )
         assert result.inserted_primary_key is not None
+        self._put_tags(job.group, job.id, job.tags)
+        if depends is not None:
+            edges = [
+                {"job_id": job.id, "upstream_id": j, "need": depends.need.value, "ending": depends.ending.value}
+                for j in dict.fromkeys(depends.jobs)
+            ]
+            self._c.execute(sa.insert(job_dependencies), edges)
         self._record(job, job.created_at)
         return replace(job, sequence=result.inserted_primary_key[0])
 
     def get(self, group: str, job_id: str) -> Job | None:
         """One job of a group, None if the group has no such job."""
-        row = self._c.execute(sa.select(t.jobs).where(_j.id == job_id, _j.group_name == group)).one_or_none()
-        return None if row is None else _job(row)
+        statement = sa.select(t.jobs).where(_j.id == job_id, _j.group_name == group, _VISIBLE)
+        found = self._jobs(self._c.execute(statement))
+        return found[0] if found else None
 
-    def page(self, group: str, filter: JobFilter, limit: int, before: int | None = None) -> list[Job]:
-        """Up to ``limit`` jobs, newest first, with a sequence number below ``before``."""
-        statement = sa.select(t.jobs).where(_j.group_name == group).order_by(_j.sequence.desc()).limit(limit)
+    def some(self, group: str, ids: Collection[str]) -> dict[str, Job]:
+        """Those of these ids that the group has."""
+        found: dict[str, Job] = {}
+        for part in in_parts(ids):
+            statement = sa.select(t.jobs).where(_j.id.in_(part), _j.group_name == group, _VISIBLE)
+            found |= {job.id: job for job in self._jobs(self._c.execute(statement))}
+        return found
+
+    def page(
+        self,
+        group: str,
+        filter: JobFilter,
+        limit: int,
+        before: int | None = None,
+        *,
+        sort: JobSort = JobSort.CREATED,
+        descending: bool = True,
+        after: tuple[Any, int] | None = None,
+    ) -> list[Job]:
+        """Up to ``limit`` jobs in order, by default the newest first.
+
+        The page begins below the sequence number ``before``, or beyond ``after``: a job's ``sort_key`` and sequence.
+        """
+        order = _ORDERS[sort]
+        statement = matching(sa.select(t.jobs), group, filter).limit(limit)
         if before is not None:
             statement = statement.where(_j.sequence < before)
-        if filter.states:
-            statement = statement.where(_j.state.in_([s.value for s in filter.states]))
-        if filter.user is not None:
-            statement = statement.where(_j.user_name == filter.user)
-        if filter.text:
-            statement = statement.where(_j.name.icontains(filter.text, autoescape=True))
-        return [_job(r) for r in self._c.execute(statement)]
+        if after is not None:
+            here, there = sa.tuple_(order, _j.sequence), sa.tuple_(*(sa.literal(x) for x in after))
+            statement = statement.where(here < there if descending else here > there)
+        keys = [order, _j.sequence] if sort is not JobSort.CREATED else [_j.sequence]
+        statement = statement.order_by(*(k.desc() if descending else k.asc() for k in keys))
+        return self._jobs(self._c.execute(statement))
+
+    def count_matching(self, group: str, filter: JobFilter) -> int:
+        """How many there are of what ``page`` lists."""
+        return int(
+            self._c.execute(matching(sa.select(sa.func.count()).select_from(t.jobs), group, filter)).scalar_one()
+        )
 
     def open(self, states: Collection[JobState] | None = None, group: str | None = None) -> list[Job]:
-        """All jobs that are not over, or those in some open states, in the order of submission."""
-        statement = sa.select(t.jobs).where(_OPEN).order_by(_j.sequence)
+        """All jobs that are not over, or those in some open states, in the order of submission; without their tags."""
+        statement = sa.select(t.jobs).where(OPEN).order_by(_j.sequence)
         if states is not None:
             statement = statement.where(_j.state.in_([s.value for s in states]))
         if group is not None:
             statement = statement.where(_j.group_name == group)
-        return [_job(r) for r in self._c.execute(statement)]
+        return [job_of(r) for r in self._c.execute(statement)]
 
     def open_of(self, user: str, group: str) -> list[Job]:
-        """One person's jobs in one group that are not over, in the order of submission."""
-        statement = sa.select(t.jobs).where(_OPEN, _j.user_name == user, _j.group_name == group)
-        return [_job(r) for r in self._c.execute(statement.order_by(_j.sequence))]
+        """One person's jobs in one group that are not over, in the order of submission; without their tags."""
+        statement = sa.select(t.jobs).where(OPEN, _j.user_name == user, _j.group_name == group)
+        return [job_of(r) for r in self._c.execute(statement.order_by(_j.sequence))]
+
+    def line(self, group: str) -> list[InLine]:
+        """The group's Pending jobs that wait for no other job, in the order of submission."""
+        statement = (
+            sa.select(
+                _j.id,
+                _j.sequence,
+                _j.user_name,
+                _j.spec["instance_type"].as_string().label("instance_type"),
+                _j.spec["image"].as_string().label("image"),
+                _j.spec["timeout_seconds"].as_integer().label("timeout_seconds"),
+                _j.resources,
+                _j.priority,
+                _j.created_at,
+                _j.eligible_at,
+                _j.reason,
+                _j.message,
+            )
+            .where(OPEN, _j.state == JobState.PENDING.value, _j.group_name == group, sa.not_(_j.held))
+            .order_by(_j.sequence)
+        )
+        sizes: dict[tuple[tuple[str, int], ...], Resources] = {}
+        found = []
+        for r in self._c.execute(statement):
+            # A group has few sizes, and to make one takes longer than to find it.
+            key = tuple(r.resources.items())
+            size = sizes.get(key) or sizes.setdefault(key, Resources(r.resources))
+            head = (r.id, r.sequence, r.user_name, r.instance_type, r.image, size, r.timeout_seconds or 0)
+            found.append(InLine(*head, r.priority, r.created_at, r.eligible_at, JobReason(r.reason), r.message))
+        return found
+
+    def ends(self, group: str) -> dict[str, tuple[datetime | None, int]]:
+        """For each job of the group that holds a place: since when it runs, and its time limit in seconds."""
+        states = [JobState.PREPARING.value, JobState.RUNNING.value]
+        limit = _j.spec["timeout_seconds"].as_integer().label("seconds")
+        statement = sa.select(_j.id, _j.started_at, limit).where(OPEN, _j.state.in_(states), _j.group_name == group)
+        return {r.id: (r.started_at, r.seconds or 0) for r in self._c.execute(statement)}
 
     def count(self, states: Collection[JobState], group: str, user: str | None = None) -> int:
         """How many jobs are in these states."""
         statement = sa.select(sa.func.count()).where(_j.state.in_([s.value for s in states]), _j.group_name == group)
         if user is not None:
             statement = statement.where(_j.user_name == user)
-        return int(self._c.execute(statement).scalar_one())
+        return int(self._c.execute(statement.where(_VISIBLE)).scalar_one())
 
-    def waiting(self) -> dict[str, int]:
-        """How many jobs are Pending, per group that has any."""
-        statement = sa.select(_j.group_name, sa.func.count()).where(_OPEN, _j.state == JobState.PENDING.value)
+    def waiting(self, moment: datetime | None = None) -> dict[str, int]:
+        """How many jobs are Pending, per group that has any; with a moment, only those that may start by then."""
+        statement = sa.select(_j.group_name, sa.func.count()).where(OPEN, _j.state == JobState.PENDING.value)
+        if moment is not None:
+            due = sa.or_(_j.eligible_at.is_(None), _j.eligible_at <= moment)
+            statement = statement.where(sa.not_(_j.held), due)
         return {row[0]: row[1] for row in self._c.execute(statement.group_by(_j.group_name))}
 
     def known(self, ids: Collection[str]) -> set[str]:
@@ -120,6 +229,7 @@ class Jobs:
         started_at: datetime | None = None,
         finished_at: datetime | None = None,
         exit_code: int | None = None,
+        eligible_at: datetime | None = None,
     ) -> Job:
         """Change the state if nobody else did since ``job`` was read; raises Conflict otherwise.
 
@@ -136,6 +246,8 @@ class Jobs:
             started_at=None if state is JobState.PENDING else (started_at or job.started_at),
             finished_at=(finished_at or at) if state.final else None,
             exit_code=exit_code,
+            eligible_at=eligible_at,
+            held=False,
         )
         result = self._c.execute(
             sa.update(t.jobs)
@@ -148,6 +260,8 @@ class Jobs:
                 started_at=moved.started_at,
                 finished_at=moved.finished_at,
                 exit_code=moved.exit_code,
+                eligible_at=moved.eligible_at,
+                held=False,
             )
         )
         if not result.rowcount:
@@ -155,7 +269,7 @@ class Jobs:
         self._record(moved, at)
         return moved
 
-    def explain(self, job: Job, reason: JobReason, message: str) -> None:
+    def explain(self, job: Job | InLine, reason: JobReason, message: str) -> None:
         """Say why a job waits, without a change of state and without an event if nothing is new."""
         if (job.reason, job.message) != (reason, message):
             self._c.execute(
@@ -171,135 +285,88 @@ class Jobs:
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(cancel_requested_by=by))
         return replace(job, cancel_requested_by=by)
 
+    def edit(self, job: Job, notes: str, tags: tuple[str, ...], priority: int) -> Job:
+        """Write what people may change after submit."""
+        self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(notes=notes, priority=priority))
+        if tags != job.tags:
+            self._c.execute(sa.delete(job_tags).where(job_tags.c.job_id == job.id))
+            self._put_tags(job.group, job.id, tags)
+        return replace(job, notes=notes, tags=tags, priority=priority)
+
+    def tags_in(self, group: str, limit: int = 200) -> list[tuple[str, int]]:
+        """The group's tags and how many jobs have each, the most used first."""
+        number = sa.func.count().label("number")
+        statement = sa.select(job_tags.c.tag, number).where(job_tags.c.group_name == group).group_by(job_tags.c.tag)
+        return [
+            (r.tag, r.number) for r in self._c.execute(statement.order_by(number.desc(), job_tags.c.tag).limit(limit))
+        ]
+
+    def _put_tags(self, group: str, job_id: str, tags: Iterable[str]) -> None:
+        rows = [{"job_id": job_id, "tag": tag, "group_name": group} for tag in tags]
+        if rows:
+            self._c.execute(sa.insert(job_tags), rows)
+
+    def _jobs(self, rows: Iterable[Any]) -> list[Job]:
+        """The jobs of rows, with their tags."""
+        found = [job_of(r) for r in rows]
+        tags: dict[str, list[str]] = {}
+        for part in in_parts([job.id for job in found]):
+            statement = sa.select(job_tags).where(job_tags.c.job_id.in_(part)).order_by(job_tags.c.tag)
+            for r in self._c.execute(statement):
+                tags.setdefault(r.job_id, []).append(r.tag)
+        return [replace(job, tags=tuple(tags[job.id])) if job.id in tags else job for job in found]
+
     def _record(self, job: Job, at: datetime) -> None:
         self._events.append(job.group, "job", job.id, at, job.state.value, job.reason.value, job.message)
 
 
-class Events:
-    """Rows of ``events``."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._c = connection
-
-    def append(
-        self, group: str, kind: str, object_id: str, at: datetime, state: str, reason: str, message: str
-    ) -> None:
-        """Add an event. The group's row is locked first, so that numbers appear in order within a group.
-
-        SQLite has locked the whole database already.
-        """
-        if self._c.dialect.name != "sqlite":
-            self._c.execute(sa.select(t.groups.c.name).where(t.groups.c.name == group).with_for_update())
-        self._c.execute(
-            sa.insert(t.events).values(
-                group_name=group, kind=kind, object_id=object_id, at=at, state=state, reason=reason, message=message
-            )
-        )
-
-    def after(self, group: str, sequence: int, limit: int = 500) -> list[Event]:
-        """The group's events above a number, in order."""
-        statement = sa.select(t.events).where(_e.group_name == group, _e.sequence > sequence)
-        return [_event(r) for r in self._c.execute(statement.order_by(_e.sequence).limit(limit))]
-
-    def of(self, object_id: str) -> list[Event]:
-        """The history of one object, in order."""
-        statement = sa.select(t.events).where(_e.object_id == object_id).order_by(_e.sequence)
-        return [_event(r) for r in self._c.execute(statement)]
-
-    def last(self, group: str) -> int:
-        """The group's newest number, 0 if there is none."""
-        return self._c.execute(sa.select(sa.func.max(_e.sequence)).where(_e.group_name == group)).scalar_one() or 0
-
-    def groups(self) -> set[str]:
-        """Every group, past or present, in which anything ever happened."""
-        return set(self._c.execute(sa.select(_e.group_name).distinct()).scalars())
-
-    def newest(self) -> int:
-        """The newest number of all groups, 0 if there is none."""
-        return self._c.execute(sa.select(sa.func.max(_e.sequence))).scalar_one() or 0
+def sort_key(job: Job, sort: JobSort) -> Any:
+    """What ``page`` orders by, as the database has it."""
+    match sort:
+        case JobSort.NAME:
+            return job.spec.name
+        case JobSort.USER:
+            return job.user
+        case JobSort.STATE:
+            return job.state.value
+        case JobSort.PRIORITY:
+            return job.priority
+        case JobSort.STARTED:
+            return t.micros(job.started_at) or 0
+        case JobSort.FINISHED:
+            return t.micros(job.finished_at) or 0
+    return job.sequence
 
 
-class IdempotencyKeys:
-    """Which request a key stood for, and what came of it."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._c = connection
-
-    def find(self, principal: str, operation: str, group: str, key: str) -> tuple[str, str] | None:
-        """``(request hash, object id)`` of an earlier use, None if the key is new."""
-        k = t.idempotency_keys.c
-        row = self._c.execute(
-            sa.select(k.request_hash, k.object_id).where(
-                k.principal == principal, k.operation == operation, k.group_name == group, k.key == key
-            )
-        ).one_or_none()
-        return None if row is None else (row.request_hash, row.object_id)
-
-    def insert(
-        self, principal: str, operation: str, group: str, key: str, request_hash: str, object_id: str, at: datetime
-    ) -> None:
-        """Remember a use."""
-        self._c.execute(
-            sa.insert(t.idempotency_keys).values(
-                principal=principal,
-                operation=operation,
-                group_name=group,
-                key=key,
-                request_hash=request_hash,
-                object_id=object_id,
-                created_at=at,
-            )
-        )
-
-    def delete_before(self, moment: datetime) -> None:
-        """Forget old keys."""
-        self._c.execute(sa.delete(t.idempotency_keys).where(t.idempotency_keys.c.created_at < moment))
+def matching(statement: sa.Select[Any], group: str, filter: JobFilter) -> sa.Select[Any]:
+    """The statement with the conditions of a filter."""
+    statement = statement.where(_j.group_name == group, _VISIBLE)
+    if filter.states:
+        statement = statement.where(_j.state.in_([s.value for s in filter.states]))
+    if filter.user is not None:
+        statement = statement.where(_j.user_name == filter.user)
+    if filter.text:
+        statement = statement.where(_j.name.icontains(filter.text, autoescape=True))
+    if filter.sweep is not None:
+        statement = statement.where(_j.sweep_id == filter.sweep if filter.sweep else _j.sweep_id.is_(None))
+    if filter.finished_before is not None:
+        statement = statement.where(_j.finished_at < filter.finished_before)
+    if filter.ids:
+        statement = statement.where(_j.id.in_(sorted(filter.ids)))
+    for tag in sorted(filter.tags):
+        chosen = sa.select(job_tags.c.job_id).where(job_tags.c.group_name == group, job_tags.c.tag == tag)
+        statement = statement.where(_j.id.in_(chosen))
+    return statement
 
 
-def spec_to_json(spec: JobSpec) -> dict[str, Any]:
-    """A job's spec as stored; the inverse of ``spec_from_json``."""
-    return {
-        "name": spec.name,
-        "instance_type": spec.instance_type,
-        "image": spec.image,
-        "command": spec.command,
-        "notebook": None
-        if spec.notebook is None
-        else {
-            "path": spec.notebook.path,
-            "parameters": dict(spec.notebook.parameters),
-            "kernel": spec.notebook.kernel,
-        },
-        "environment": dict(spec.environment),
-        "working_directory": None
-        if spec.working_directory is None
-        else {
-            "path": spec.working_directory.path,
-            "files": None if spec.working_directory.files is None else list(spec.working_directory.files),
-        },
-        "timeout_seconds": spec.timeout_seconds,
-        "retries": spec.retries,
-    }
+def in_parts(ids: Collection[str]) -> Iterable[list[str]]:
+    """The ids in order, so many at a time as one question may hold."""
+    ordered = sorted(ids)
+    return (ordered[i : i + MANY] for i in range(0, len(ordered), MANY))
 
 
-def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
-    """A job's spec from its stored form."""
-    notebook, directory = data["notebook"], data["working_directory"]
-    files = directory and directory["files"]
-    return JobSpec(
-        name=data["name"],
-        instance_type=data["instance_type"],
-        image=data["image"],
-        command=data["command"],
-        notebook=notebook and NotebookSpec(notebook["path"], notebook["parameters"], notebook["kernel"]),
-        environment=data["environment"],
-        working_directory=directory and WorkingDirectory(directory["path"], None if files is None else tuple(files)),
-        timeout_seconds=data["timeout_seconds"],
-        retries=data["retries"],
-    )
-
-
-def _job(row: Any) -> Job:
+def job_of(row: Any) -> Job:
+    """A row as a job, without its tags."""
     return Job(
         id=row.id,
         group=row.group_name,
@@ -318,8 +385,11 @@ def _job(row: Any) -> Job:
         exit_code=row.exit_code,
         cancel_requested_by=row.cancel_requested_by,
         rerun_of=row.rerun_of,
+        priority=row.priority,
+        notes=row.notes,
+        eligible_at=row.eligible_at,
+        held=row.held,
+        sweep=row.sweep_id,
+        point=row.point,
+        artifacts_gone_at=row.artifacts_gone_at,
     )
-
-
-def _event(row: Any) -> Event:
-    return Event(row.sequence, row.group_name, row.kind, row.object_id, row.at, row.state, row.reason, row.message)

@@ -15,6 +15,14 @@ metadata = sa.MetaData(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def micros(value: datetime | None) -> int | None:
+    """A moment as it is stored."""
+    if value is None:
+        return None
+    delta = value - _EPOCH
+    return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
 class Moment(sa.types.TypeDecorator[datetime]):
     """A point in time as microseconds since 1970 UTC: exact, sortable and alike on every database."""
 
@@ -23,10 +31,7 @@ class Moment(sa.types.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """To microseconds."""
-        if value is None:
-            return None
-        delta = value - _EPOCH
-        return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+        return micros(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """From microseconds."""
@@ -159,8 +164,24 @@ jobs = sa.Table(
     sa.Column("exit_code", sa.Integer),
     sa.Column("cancel_requested_by", sa.String(128)),
     sa.Column("rerun_of", sa.String(40)),
+    sa.Column("priority", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("notes", sa.Text, nullable=False, server_default=""),
+    # When a job that is tried again may start.
+    sa.Column("eligible_at", Moment),
+    # Not in line: it waits for other jobs.
+    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("sweep_id", sa.String(40)),
+    sa.Column("point", sa.Integer),
+    sa.Column("artifacts_gone_at", Moment),
+    # Its files are being removed, the row goes last; nobody sees it any more.
+    sa.Column("deleted_at", Moment),
     sqlite_autoincrement=True,
 )
+sa.Index("uq_jobs_sweep_id_point", jobs.c.sweep_id, jobs.c.point, unique=True)
+_deleted = sa.text("deleted_at IS NOT NULL")
+sa.Index("ix_jobs_deleted", jobs.c.sequence, sqlite_where=_deleted, postgresql_where=_deleted)
+_held = sa.text("held")
+sa.Index("ix_jobs_held", jobs.c.sequence, sqlite_where=_held, postgresql_where=_held)
 sa.Index("ix_jobs_group_name_sequence", jobs.c.group_name, jobs.c.sequence)
 sa.Index("ix_jobs_group_name_user_name_sequence", jobs.c.group_name, jobs.c.user_name, jobs.c.sequence)
 sa.Index("ix_jobs_group_name_state_sequence", jobs.c.group_name, jobs.c.state, jobs.c.sequence)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from collegium.domain.parameters import Parameter
 from collegium.domain.resources import Resources
+from collegium.domain.retries import RetryPolicy
 
 
 class JobState(enum.StrEnum):
@@ -57,6 +59,8 @@ class JobReason(enum.StrEnum):
     START_FAILED = "StartFailed"
     RETRYING = "Retrying"
     NO_LONGER_GRANTED = "NoLongerGranted"
+    WAITING_FOR_JOBS = "WaitingForJobs"
+    SKIPPED = "Skipped"
 
 
 class JobKind(enum.StrEnum):
@@ -85,7 +89,10 @@ class WorkingDirectory:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What the submitter asked for; never changed after submit. ``timeout_seconds`` 0 means no limit."""
+    """What the submitter asked for; never changed after submit. ``timeout_seconds`` 0 means no limit.
+
+    ``parameters`` are the declarations that ``values`` were checked against; those of a notebook are in its own part.
+    """
 
     name: str
     instance_type: str
@@ -96,6 +103,14 @@ class JobSpec:
     working_directory: WorkingDirectory | None = None
     timeout_seconds: int = 0
     retries: int = 0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    parameters: tuple[Parameter, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """The values that the program gets, whichever way."""
+        return self.notebook.parameters if self.notebook else self.values
 
     @property
     def kind(self) -> JobKind:
@@ -105,7 +120,11 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class Job:
-    """A job's row. ``attempt`` counts starts from 1 (0: never admitted); ``sequence`` orders jobs by submission."""
+    """A job's row. ``attempt`` counts starts from 1 (0: never admitted); ``sequence`` orders jobs by submission.
+
+    ``eligible_at`` is when a job that is tried again may start; ``held`` says that it is not in line yet, because it
+    waits for other jobs. ``sweep`` and ``point`` say which point of which sweep it is.
+    """
 
     id: str
     group: str
@@ -124,6 +143,14 @@ class Job:
     exit_code: int | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    priority: int = 0
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    eligible_at: datetime | None = None
+    held: bool = False
+    sweep: str | None = None
+    point: int | None = None
+    artifacts_gone_at: datetime | None = None
 
     @property
     def run_key(self) -> str:
@@ -133,11 +160,28 @@ class Job:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """What to list; empty means all. ``text`` matches anywhere in the name, case-insensitively."""
+    """What to list; empty means all. ``text`` matches anywhere in the name, case-insensitively; ``tags`` must all be
+    there; ``sweep`` is a sweep's id, or empty for jobs of no sweep."""
 
     states: frozenset[JobState] = frozenset()
     user: str | None = None
     text: str | None = None
+    tags: frozenset[str] = frozenset()
+    sweep: str | None = None
+    finished_before: datetime | None = None
+    ids: frozenset[str] = frozenset()
+
+
+class JobSort(enum.StrEnum):
+    """What a list is in the order of; those that are equal come in the order of submission."""
+
+    CREATED = "created"
+    NAME = "name"
+    USER = "user"
+    STATE = "state"
+    PRIORITY = "priority"
+    STARTED = "started"
+    FINISHED = "finished"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Operation(enum.StrEnum):
     JOB_RERUN = "job.rerun"
     JOB_LOGS = "job.logs"
     JOB_ARTIFACTS = "job.artifacts"
+    JOB_EDIT = "job.edit"
+    JOB_PARAMETERS = "job.parameters"
     GROUP_MEMBERS = "group.members"
     GROUP_AUDIT = "group.audit"
     GROUP_REVOCATIONS = "group.revocations"
@@ -87,6 +89,8 @@ POLICY: dict[Operation, Rule] = {
     Operation.JOB_SUBMIT: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_RERUN: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.JOB_EDIT: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.JOB_PARAMETERS: Rule("jobs:read", Role.VIEWER),
     Operation.GROUP_MEMBERS: Rule("groups:read", Role.VIEWER),
     Operation.GROUP_AUDIT: Rule("audit:read", Role.ADMIN),
     Operation.GROUP_REVOCATIONS: Rule("audit:read", Role.ADMIN),

@@ -25,7 +25,9 @@ from collegium.services.jobs.handlers import (
     JobHandler,
     JobsHandler,
     LogsHandler,
+    ParametersHandler,
     RerunHandler,
+    TagsHandler,
 )
 from collegium.services.jsonlog import log_request
 from collegium.services.members.handlers import MembersHandler, RevocationsHandler
@@ -105,6 +107,8 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_API}/users/{{user}}/groups", users.GroupsHandler),
     Route(f"{_API}/audit", AuditHandler),
     Route(f"{_API}/identity", IdentityHandler),
+    Route(f"{_GROUP}/tags", TagsHandler),
+    Route(f"{_GROUP}/notebook-parameters", ParametersHandler),
     Route(f"{_GROUP}/jobs", JobsHandler),
     Route(f"{_GROUP}/jobs/{{job}}", JobHandler),
     Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 
 from collegium.domain.errors import InvalidInput
@@ -39,6 +40,31 @@ def read_name_cursor(kind: str, cursor: str) -> str:
         return check_user_name(plain.removeprefix(kind))
     except InvalidInput:
         raise _unknown(cursor) from None
+
+
+def sort_cursor(kind: str, value: str | int, number: int) -> str:
+    """For lists in the order of some value and, where that is the same, of a number."""
+    return _encode(json.dumps([kind, value, number]))
+
+
+def read_sort_cursor(kind: str, cursor: str, text: bool) -> tuple[str | int, int]:
+    """The value, which is text or a whole number, and the number; raises InvalidInput."""
+    try:
+        found = json.loads(_decode(cursor))
+    except (ValueError, RecursionError):
+        raise _unknown(cursor) from None
+    match found:
+        case [str(known), str(value), int(number)] if known == kind and text and "\0" not in value:
+            return value, _whole(number, cursor)
+        case [str(known), int(value), int(number)] if known == kind and not text:
+            return _whole(value, cursor), _whole(number, cursor)
+    raise _unknown(cursor)
+
+
+def _whole(number: int, cursor: str) -> int:
+    if isinstance(number, bool) or not -(2**62) < number < 2**62:
+        raise _unknown(cursor)
+    return number
 
 
 def _encode(text: str) -> str:

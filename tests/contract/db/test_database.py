@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 
 from collegium.db import Database
 from collegium.db.engine import now
-from collegium.db.jobs import spec_from_json, spec_to_json
+from collegium.db.specs import spec_from_json, spec_to_json
 from collegium.db.tables import metadata
 from collegium.domain.errors import Conflict
 from collegium.domain.jobs import Job, JobFilter, JobReason, JobSpec, JobState, NotebookSpec, WorkingDirectory

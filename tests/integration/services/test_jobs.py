@@ -10,7 +10,7 @@ import pytest
 from collegium.domain.catalog import Grant, GrantKind
 from collegium.domain.groups import ManagedBy, Membership, Role
 from collegium.domain.quota import Limits
-from collegium.services.jobs import service as jobs_service
+from collegium.services.jobs import submit as jobs_submit
 from integration.services.harness import BODY, Service
 
 JOBS = "/groups/physics/jobs"
@@ -115,7 +115,7 @@ async def test_a_refusal_after_the_copy_discards_it(service: Service, monkeypatc
 
 
 async def test_the_queue_is_bounded(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_service, "MAX_OPEN", 2)
+    monkeypatch.setattr(jobs_submit, "MAX_OPEN", 2)
     await service.submit()
     await service.submit("max")
     answer = await service.client().post(JOBS, json=BODY)

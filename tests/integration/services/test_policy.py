@@ -28,6 +28,8 @@ TOKEN = new_token()
 #: What is asked with a body; a bad one would be refused before it shows who is let in.
 BODIES: dict[Operation, object] = {
     Operation.JOB_SUBMIT: BODY,
+    Operation.JOB_EDIT: {"notes": "seen"},
+    Operation.JOB_PARAMETERS: {"source": "a = 1"},
     Operation.INVITATION_CREATE: {"role": "viewer"},
     Operation.INVITATION_LOOK: {"token": TOKEN},
     Operation.INVITATION_ACCEPT: {"token": TOKEN},

@@ -50,6 +50,14 @@ class FileVolumes:
         """See VolumeProvider. The files are shared: nothing ever writes to a source."""
         await self._copy(lambda: self._reuse(job_id, earlier_job_id))
 
+    async def read_source(self, job_id: str, path: str, limit: int) -> bytes | None:
+        """See VolumeProvider."""
+        return await asyncio.to_thread(self._read_source, job_id, path, limit)
+
+    async def discard_artifacts(self, job_id: str) -> None:
+        """See VolumeProvider."""
+        await self._copy(lambda: self._discard_artifacts(job_id))
+
     async def discard(self, job_id: str) -> None:
         """See VolumeProvider. Runs that are not over are ended first; Unavailable if one does not end."""
         await self._copy(lambda: self._discard(job_id))
@@ -110,6 +118,31 @@ class FileVolumes:
     def _attempts(self, job_id: str) -> list[Path]:
         attempts = job_folder(self._layout, job_id) / "attempts"
         return list(attempts.iterdir()) if attempts.is_dir() else []
+
+    def _read_source(self, job_id: str, path: str, limit: int) -> bytes | None:
+        try:
+            parts = check_relative_path(path).split("/")
+            root = tree.open_root(job_folder(self._layout, job_id) / "source")
+        except (InvalidInput, OSError):
+            return None
+        try:
+            fd = tree.open_file(root, parts)
+        except OSError:
+            return None
+        finally:
+            os.close(root)
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(limit + 1)
+        return data if len(data) <= limit else None
+
+    def _discard_artifacts(self, job_id: str) -> None:
+        for attempt in self._attempts(job_id):
+            folder = attempt / "artifacts"
+            if folder.is_symlink():
+                # The run put it there; where it leads is not ours.
+                folder.unlink(missing_ok=True)
+            else:
+                tree.remove(folder)
 
     def _discard(self, job_id: str) -> None:
         """Remove the files of a job whose runs are over."""

@@ -29,6 +29,9 @@ def run_request(job: Job) -> RunRequest:
         "COLLEGIUM_GROUP": job.group,
         "COLLEGIUM_USER": job.user,
     }
+    if job.sweep is not None:
+        ours |= {"COLLEGIUM_SWEEP_ID": job.sweep, "COLLEGIUM_SWEEP_INDEX": str(job.point)}
+    ours |= value_variables(job.spec.values)
     environment = {name: literal(value) for name, value in {**ours, **job.spec.environment}.items()}
     environment.setdefault("COLLEGIUM_ARTIFACTS", ARTIFACTS)
     return RunRequest(
@@ -44,6 +47,14 @@ def run_request(job: Job) -> RunRequest:
         placement=manifest_placement(job.launch),
         timeout_seconds=job.spec.timeout_seconds,
     )
+
+
+def value_variables(values: Mapping[str, Any]) -> dict[str, str]:
+    """How a command finds its values: text as it is, everything else as JSON, and all of them once more together."""
+    if not values:
+        return {}
+    texts = {f"PARAM_{n}": v if isinstance(v, str) else json.dumps(v) for n, v in values.items()}
+    return {**texts, "COLLEGIUM_PARAMETERS": json.dumps(dict(values))}
 
 
 def _papermill(notebook: NotebookSpec) -> list[str]:

@@ -11,8 +11,8 @@ from collegium.backends.ports import Artifact, VolumeProvider
 from collegium.db import Database
 from collegium.domain.errors import InvalidInput, NotFound, shorten
 from collegium.domain.names import check_relative_path
+from collegium.services.jobs.find import get_job
 from collegium.services.jobs.models import ArtifactList, ArtifactOut
-from collegium.services.jobs.service import get_job
 from collegium.services.refusals import RangeNotSatisfiable
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)

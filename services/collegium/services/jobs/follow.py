@@ -10,7 +10,7 @@ from collegium.backends.ports import LogChunk, LogSource
 from collegium.db import Database
 from collegium.domain.jobs import Job
 from collegium.services.event import ServerEvent
-from collegium.services.jobs.service import get_job
+from collegium.services.jobs.find import get_job
 from collegium.services.jobs.text import dangling, held_back
 
 #: Bytes read at once: the bound on the memory of one stream.

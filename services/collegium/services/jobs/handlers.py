@@ -5,26 +5,37 @@ from __future__ import annotations
 from typing import ClassVar
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from collegium.domain.errors import InvalidInput
-from collegium.domain.jobs import JobFilter, JobState
+from collegium.domain.jobs import JobFilter, JobSort, JobState
 from collegium.domain.names import check_user_name
 from collegium.domain.policy import Operation
 from collegium.services.endpoint import EVENT_STREAM, Endpoint, Header, Query
 from collegium.services.handlers import BaseHandler, header
 from collegium.services.jobs.files import media_type
-from collegium.services.jobs.models import ArtifactList, JobDetail, JobIn, JobOut, JobPage
-from collegium.services.jobs.validate import read_spec
+from collegium.services.jobs.models import (
+    ArtifactList,
+    JobDetail,
+    JobEdit,
+    JobIn,
+    JobOut,
+    JobPage,
+    ParameterList,
+    SourceIn,
+    TagList,
+)
+from collegium.services.jobs.validate import read_submission
 from collegium.services.sse import StreamHandler, read_number
 
 KEY = Header("Idempotency-Key", "Makes a repeat safe: the same key and body give the same job.", "^[!-~]{1,128}$")
 REPLAYED = Header("Idempotency-Replayed", "`true` if an earlier request with this key made the job.")
 _STATES = "|".join(s.value for s in JobState)
+_SORTS = "|".join(s.value for s in JobSort)
 
 
-class JobQuery(Query):
-    """What to list."""
+class FilterQuery(Query):
+    """Which jobs."""
 
     state: str | None = Field(
         default=None, pattern=f"^({_STATES})(,({_STATES}))*$", max_length=200, description="States, comma-separated."
@@ -35,13 +46,42 @@ class JobQuery(Query):
     text: str | None = Field(
         default=None, max_length=120, pattern=r"^[^\x00]*$", description="Part of the name, in any case."
     )
-    limit: int = Field(default=20, ge=1, le=200)
-    cursor: str | None = Field(default=None, max_length=64, description="`next_cursor` of the page before.")
+    tag: str | None = Field(
+        default=None, max_length=1400, pattern=r"^[^\x00]*$", description="Tags, comma-separated; jobs that have all."
+    )
+    sweep: str | None = Field(
+        default=None, pattern=r"^(none|swp-[0-9a-v]{26})$", description="Jobs of this sweep; `none`: of no sweep."
+    )
+    finished_before: AwareDatetime | None = Field(default=None, description="Only jobs that were over by then.")
 
     def filter(self) -> JobFilter:
         """As the store knows it."""
         states = frozenset(JobState(s) for s in self.state.split(",")) if self.state else frozenset()
-        return JobFilter(states, check_user_name(self.user) if self.user else None, self.text or None)
+        tags = frozenset(t.strip() for t in self.tag.split(",") if t.strip()) if self.tag else frozenset()
+        return JobFilter(
+            states,
+            check_user_name(self.user) if self.user else None,
+            self.text or None,
+            tags,
+            None if self.sweep is None else self.sweep.removeprefix("none"),
+            self.finished_before,
+        )
+
+
+class JobQuery(FilterQuery):
+    """What to list, in which order."""
+
+    limit: int = Field(default=20, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=400, description="`next_cursor` of the page before.")
+    sort: str = Field(
+        default="-created", pattern=f"^-?({_SORTS})$", description="Order; with `-` the greatest or newest first."
+    )
+    total: bool = Field(default=False, description="Count all that match, too.")
+
+    @property
+    def order(self) -> tuple[JobSort, bool]:
+        """By what, and whether descending."""
+        return JobSort(self.sort.removeprefix("-")), self.sort.startswith("-")
 
 
 class LogQuery(Query):
@@ -57,7 +97,9 @@ class JobsHandler(BaseHandler):
     """``/groups/{group}/jobs``."""
 
     endpoints: ClassVar = {
-        "GET": Endpoint(Operation.JOB_LIST, "Jobs, newest first", JobPage, query=JobQuery, errors=(400,)),
+        "GET": Endpoint(
+            Operation.JOB_LIST, "Jobs, by default the newest first", JobPage, query=JobQuery, errors=(400,)
+        ),
         "POST": Endpoint(
             Operation.JOB_SUBMIT,
             "Submit a job",
@@ -66,20 +108,23 @@ class JobsHandler(BaseHandler):
             body=JobIn,
             headers=(KEY,),
             answers=(REPLAYED,),
-            errors=(400, 413, 415, 422, 429, 507),
+            errors=(400, 409, 413, 415, 422, 429, 507),
         ),
     }
 
     async def get(self, group: str) -> None:
         """A page of jobs."""
         query = self.read_query(JobQuery)
-        self.write_json(await self.context.jobs.page(group, query.filter(), query.limit, query.cursor))
+        found = await self.context.jobs.page(
+            group, query.filter(), query.limit, query.cursor, *query.order, count=query.total
+        )
+        self.write_json(found)
 
     async def post(self, group: str) -> None:
         """Submit."""
-        spec = read_spec(self.read_body(JobIn))
+        asked = read_submission(self.read_body(JobIn))
         job, new = await self.context.jobs.submit(
-            self.caller.actor, group, spec, header(self.request.headers, KEY.name)
+            self.caller.actor, group, asked, header(self.request.headers, KEY.name)
         )
         if not new:
             self.set_header(REPLAYED.name, "true")
@@ -90,12 +135,52 @@ class JobHandler(BaseHandler):
     """``/groups/{group}/jobs/{job}``."""
 
     endpoints: ClassVar = {
-        "GET": Endpoint(Operation.JOB_READ, "One job with its spec, manifest and history", JobDetail)
+        "GET": Endpoint(Operation.JOB_READ, "One job with its spec, manifest and history", JobDetail),
+        "PATCH": Endpoint(
+            Operation.JOB_EDIT,
+            "Change notes, tags, or the priority of a job that waits",
+            JobOut,
+            body=JobEdit,
+            errors=(400, 409, 413, 415),
+        ),
     }
 
     async def get(self, group: str, job: str) -> None:
         """One job."""
         self.write_json(await self.context.jobs.get(group, job))
+
+    async def patch(self, group: str, job: str) -> None:
+        """Edit."""
+        change = self.read_body(JobEdit)
+        self.write_json(await self.context.jobs.edit(self.caller.actor, group, job, change))
+
+
+class TagsHandler(BaseHandler):
+    """``/groups/{group}/tags``."""
+
+    endpoints: ClassVar = {"GET": Endpoint(Operation.JOB_LIST, "Tags of the group's jobs", TagList)}
+
+    async def get(self, group: str) -> None:
+        """The tags in use."""
+        self.write_json(await self.context.jobs.tags(group))
+
+
+class ParametersHandler(BaseHandler):
+    """``/groups/{group}/notebook-parameters``."""
+
+    endpoints: ClassVar = {
+        "POST": Endpoint(
+            Operation.JOB_PARAMETERS,
+            "What the parameters cell of a notebook declares",
+            ParameterList,
+            body=SourceIn,
+            errors=(400, 413, 415),
+        )
+    }
+
+    async def post(self, group: str) -> None:
+        """Read a cell."""
+        self.write_json(await self.context.jobs.parameters(self.read_body(SourceIn).source))
 
 
 class CancelHandler(BaseHandler):
@@ -122,7 +207,7 @@ class RerunHandler(BaseHandler):
             201,
             headers=(KEY,),
             answers=(REPLAYED,),
-            errors=(400, 413, 422, 429, 507),
+            errors=(400, 409, 413, 422, 429, 507),
         )
     }
 

@@ -7,10 +7,22 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from collegium.domain.dependencies import MAX_UPSTREAM, Ending, Need
 from collegium.domain.jobs import JobKind, JobReason, JobState
+from collegium.domain.parameters import MAX_CHOICES, MAX_PARAMETERS, ParameterType
+from collegium.domain.queues import MAX_PRIORITY
+from collegium.domain.retries import RetryOn
+from collegium.domain.tags import MAX_NOTES, MAX_TAG, MAX_TAGS
+from collegium.services.words import one_of
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 ShortText = Annotated[str, StringConstraints(max_length=1024)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TAG)]
+Notes = Annotated[str, StringConstraints(max_length=MAX_NOTES)]
+TypeWord = Annotated[ParameterType, one_of(ParameterType)]
+Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
+#: A month, in seconds.
+MAX_SECONDS = 31 * 86400
 #: No lone surrogates or NUL: neither survives a process environment.
 EnvValue = Annotated[str, StringConstraints(max_length=8192)]
 
@@ -50,6 +62,49 @@ class WorkingDirectoryIn(Strict):
     )
 
 
+class ParameterIn(Strict):
+    """What a parameter may be."""
+
+    type: TypeWord = Field(default=ParameterType.ANY, title="Type")
+    default: JsonValue = Field(default=None, title="Default")
+    required: bool = Field(default=False, title="Required")
+    nullable: bool = Field(default=False, title="May be null")
+    description: Annotated[str, StringConstraints(max_length=500)] = Field(default="", title="Description")
+    minimum: int | float | None = Field(default=None, title="Minimum", description="Of a text or list: its length.")
+    maximum: int | float | None = Field(default=None, title="Maximum", description="Of a text or list: its length.")
+    choices: list[JsonValue] = Field(default_factory=list, max_length=MAX_CHOICES, title="Choices")
+    items: TypeWord | None = Field(default=None, title="Type of a list's items")
+
+
+class RetryIn(Strict):
+    """After which failures a job is started again, and how long that waits."""
+
+    on: list[Annotated[RetryOn, one_of(RetryOn)]] = Field(
+        default_factory=lambda: list(RetryOn), min_length=1, max_length=len(RetryOn), title="After"
+    )
+    exit_codes: list[Annotated[int, Field(ge=1, le=255)]] = Field(
+        default_factory=list, max_length=255, title="Exit codes", description="Only these; any without them."
+    )
+    base_seconds: int = Field(default=0, ge=0, le=86400, title="First wait (seconds)")
+    factor: float = Field(default=2.0, ge=1, le=10, title="Factor", description="Each wait is so many times the last.")
+    max_seconds: int = Field(default=3600, ge=1, le=86400, title="Longest wait (seconds)")
+
+
+class DependsIn(Strict):
+    """Jobs that must have ended before this one may start."""
+
+    jobs: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(
+        min_length=1,
+        max_length=MAX_UPSTREAM,
+        title="Jobs",
+        description="Ids; in a batch also keys of other jobs in it.",
+    )
+    need: Annotated[Need, one_of(Need)] = Field(default=Need.ALL, title="How many of them")
+    ending: Annotated[Ending, one_of(Ending)] = Field(
+        default=Ending.SUCCEEDED, title="Wanted end", description="`done` is any end."
+    )
+
+
 class JobIn(Strict):
     """A job to submit: either a command or a notebook."""
 
@@ -62,16 +117,84 @@ class JobIn(Strict):
     image: Annotated[str, StringConstraints(max_length=63)] = Field(title="Image")
     environment: dict[str, EnvValue] = Field(default_factory=dict, max_length=200, title="Environment variables")
     working_directory: WorkingDirectoryIn | None = Field(default=None, title="Working directory")
-    timeout_seconds: int = Field(
-        default=0,
+    timeout_seconds: int | None = Field(
+        default=None,
         ge=0,
-        le=31 * 86400,
+        le=MAX_SECONDS,
         title="Time limit (seconds)",
-        description="0 means no limit; counted per attempt.",
+        description="0 means no limit; counted per attempt. Left out, it is the group's default.",
     )
     retries: int = Field(
         default=0, ge=0, le=10, title="Retries", description="How often a failed attempt is started again."
     )
+    retry: RetryIn | None = Field(default=None, title="When to retry", description="Any failure, at once, without it.")
+    parameters: dict[str, ParameterIn] = Field(
+        default_factory=dict,
+        max_length=MAX_PARAMETERS,
+        title="Parameters",
+        description="Declarations that values are checked against; a notebook's come from its own cell without them.",
+    )
+    values: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        max_length=MAX_PARAMETERS,
+        title="Values",
+        description="A command finds each in `PARAM_<name>`, a notebook in its parameters cell.",
+    )
+    priority: Priority = Field(
+        default=0, title="Priority", description="In the group's queue; above 0 takes the role maintainer."
+    )
+    depends_on: DependsIn | None = Field(default=None, title="Waits for")
+    tags: list[Tag] = Field(default_factory=list, max_length=MAX_TAGS, title="Tags")
+    notes: Notes = Field(default="", title="Notes")
+
+
+class JobEdit(Strict):
+    """What can be changed after submit; what is left out stays."""
+
+    notes: Notes | None = None
+    tags: list[Tag] | None = Field(default=None, max_length=MAX_TAGS)
+    priority: Priority | None = Field(default=None, description="Only while the job waits.")
+
+
+class SourceIn(Strict):
+    """The source of a notebook's parameters cell."""
+
+    source: Annotated[str, StringConstraints(max_length=500_000)]
+
+
+class ParameterOut(BaseModel):
+    """A parameter, ready for a form."""
+
+    name: str
+    type: ParameterType
+    default: Any = None
+    required: bool = False
+    nullable: bool = False
+    description: str = ""
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    choices: list[Any] = []
+    items: ParameterType | None = None
+
+
+class ParameterList(BaseModel):
+    """The parameters of a cell; ``readable`` is false if it is not Python."""
+
+    readable: bool
+    items: list[ParameterOut]
+
+
+class TagOut(BaseModel):
+    """A tag, and how many jobs have it."""
+
+    tag: str
+    jobs: int
+
+
+class TagList(BaseModel):
+    """The group's tags, the most used first; at most 200."""
+
+    items: list[TagOut]
 
 
 class JobOut(BaseModel):
@@ -97,6 +220,11 @@ class JobOut(BaseModel):
     finished_at: datetime | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    priority: int = 0
+    tags: list[str] = []
+    notes: str = ""
+    values: dict[str, Any] = {}
+    timeout_seconds: int = 0
 
 
 class JobDetail(JobOut):
@@ -120,10 +248,11 @@ class EventOut(BaseModel):
 
 
 class JobPage(BaseModel):
-    """A page of jobs, newest first; ``next_cursor`` is absent on the last page."""
+    """A page of jobs; ``next_cursor`` is absent on the last page, ``total`` unless it was asked for."""
 
     items: list[JobOut]
     next_cursor: str | None = None
+    total: int | None = None
 
 
 class ArtifactOut(BaseModel):

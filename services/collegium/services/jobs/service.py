@@ -2,94 +2,103 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-from collegium.backends.ports import Backend, Snapshot
+from collegium.backends.ports import Backend
 from collegium.db import Database, UnitOfWork
-from collegium.db.jobs import spec_to_json
+from collegium.db.jobs import sort_key
 from collegium.domain.audit import AuditEntry
-from collegium.domain.errors import (
-    Conflict,
-    DomainError,
-    Forbidden,
-    IdempotencyMismatch,
-    NotFound,
-    TooManyRequests,
-    Unavailable,
-    shorten,
-)
+from collegium.domain.errors import Conflict, Forbidden
 from collegium.domain.groups import Actor
-from collegium.domain.jobs import Job, JobFilter, JobReason, JobSpec, JobState
-from collegium.domain.launch import LaunchOptions, LaunchSpec, resolve
-from collegium.domain.names import new_id
+from collegium.domain.jobs import Job, JobFilter, JobReason, JobSort, JobSpec, JobState
+from collegium.domain.notebooks import read_parameters
+from collegium.domain.parameters import parameter_to_json
 from collegium.domain.policy import Operation, explain
-from collegium.domain.quota import WorkloadKind
-from collegium.quota.ledger import usage
-from collegium.services.jobs.manifest import launch_manifest
-from collegium.services.jobs.models import JobDetail, JobOut, JobPage
-from collegium.services.jobs.views import Lines, job_detail, job_out
-from collegium.services.paging import number_cursor, read_number_cursor
-
-#: Open jobs of one group; a queue longer than this is a mistake in a loop.
-MAX_OPEN = 5000
-_OPEN = (JobState.PENDING, JobState.PREPARING, JobState.RUNNING)
-_JOB_ID = re.compile(r"job-[0-9a-v]{26}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class _Ask:
-    """One request for a new job."""
-
-    actor: Actor
-    group: str
-    operation: Operation
-    spec: JobSpec
-    key: str | None
-    #: What the idempotency key stands for.
-    hash: str
-    rerun_of: Job | None = None
+from collegium.domain.queues import JobBounds
+from collegium.domain.tags import check_tags
+from collegium.services.jobs.find import get_job
+from collegium.services.jobs.models import (
+    JobDetail,
+    JobEdit,
+    JobOut,
+    JobPage,
+    ParameterList,
+    ParameterOut,
+    TagList,
+    TagOut,
+)
+from collegium.services.jobs.submission import Submission
+from collegium.services.jobs.submit import Ask, Submitter, check_priority, hash_of
+from collegium.services.jobs.views import Lines, Standing, job_detail, job_out
+from collegium.services.paging import number_cursor, read_number_cursor, read_sort_cursor, sort_cursor
 
 
 class JobService:
-    """Submit, list, show, cancel, rerun. ``wake`` tells the controller of this process, if there is one."""
+    """Submit, list, show, edit, cancel, rerun. ``wake`` tells the controller of this process, if there is one."""
 
     def __init__(
-        self, database: Database, backend: Backend, wake: Callable[[], object], clock: Callable[[], datetime]
+        self,
+        database: Database,
+        backend: Backend,
+        wake: Callable[[], object],
+        clock: Callable[[], datetime],
+        bounds: JobBounds | None = None,
     ) -> None:
-        self._database, self._backend, self._wake, self._clock = database, backend, wake, clock
-        self._lines = Lines()
+        self._database, self._wake, self._clock = database, wake, clock
+        self._lines = Lines(clock)
+        self._submitter = Submitter(database, backend, clock, bounds or JobBounds())
 
-    async def submit(self, actor: Actor, group: str, spec: JobSpec, key: str | None = None) -> tuple[JobOut, bool]:
+    async def submit(
+        self, actor: Actor, group: str, asked: Submission | JobSpec, key: str | None = None
+    ) -> tuple[JobOut, bool]:
         """A new job, and True if it is really new and not the answer to a repeated ``key``.
 
-        Raises NotFound, Forbidden, NotGranted; QuotaExceeded for what can never fit; TooManyRequests;
-        IdempotencyMismatch; and what ``VolumeProvider.snapshot`` raises.
+        Raises NotFound, Forbidden, NotGranted; InvalidInput for values that a notebook does not take; QuotaExceeded for
+        what can never fit; TooManyRequests; IdempotencyMismatch; Conflict while the queue takes no jobs; and what
+        ``VolumeProvider.snapshot`` raises.
         """
-        return await self._create(_Ask(actor, group, Operation.JOB_SUBMIT, spec, key, _hash(spec_to_json(spec))))
+        asked = Submission(asked) if isinstance(asked, JobSpec) else asked
+        return await self._create(Ask(actor, group, Operation.JOB_SUBMIT, asked, key, hash_of(asked.to_json())))
 
     async def rerun(self, actor: Actor, group: str, job_id: str, key: str | None = None) -> tuple[JobOut, bool]:
         """The same spec and files as a new job of the caller, checked against today's grants. Raises as ``submit``."""
         earlier = await self._database.reading(lambda uow: get_job(uow, group, job_id))
+        asked = Submission(earlier.spec, priority=min(earlier.priority, 0), tags=earlier.tags)
         return await self._create(
-            _Ask(actor, group, Operation.JOB_RERUN, earlier.spec, key, _hash({"rerun": earlier.id}), earlier)
+            Ask(actor, group, Operation.JOB_RERUN, asked, key, hash_of({"rerun": earlier.id}), earlier)
         )
 
-    async def page(self, group: str, filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """Jobs, newest first. Raises InvalidInput for a cursor that is not ours."""
-        before = read_number_cursor("j", cursor) if cursor else None
+    async def page(
+        self,
+        group: str,
+        filter: JobFilter,
+        limit: int,
+        cursor: str | None,
+        sort: JobSort = JobSort.CREATED,
+        descending: bool = True,
+        count: bool = False,
+    ) -> JobPage:
+        """Jobs in order, by default the newest first. Raises InvalidInput for a cursor that is not of this order."""
+        plain, kind = sort is JobSort.CREATED and descending, f"{sort.value}{'-' if descending else '+'}"
+        before = read_number_cursor("j", cursor) if cursor and plain else None
+        text = sort not in (JobSort.CREATED, JobSort.PRIORITY, JobSort.STARTED, JobSort.FINISHED)
+        after = read_sort_cursor(kind, cursor, text) if cursor and not plain else None
 
         def look(uow: UnitOfWork) -> JobPage:
-            jobs = uow.jobs.page(group, filter, limit + 1, before)
+            jobs = uow.jobs.page(group, filter, limit + 1, before, sort=sort, descending=descending, after=after)
             more, jobs = len(jobs) > limit, jobs[:limit]
             line = self._lines.of(uow, group, jobs)
+            following = None
+            if more:
+                last = jobs[-1]
+                ending = number_cursor("j", last.sequence)
+                following = ending if plain else sort_cursor(kind, sort_key(last, sort), last.sequence)
             return JobPage(
                 items=[job_out(j, line) for j in jobs],
-                next_cursor=number_cursor("j", jobs[-1].sequence) if more else None,
+                next_cursor=following,
+                total=uow.jobs.count_matching(group, filter) if count else None,
             )
 
         return await self._database.reading(look)
@@ -103,6 +112,47 @@ class JobService:
 
         return await self._database.reading(look)
 
+    async def tags(self, group: str) -> TagList:
+        """The tags in use."""
+        found = await self._database.reading(lambda uow: uow.jobs.tags_in(group))
+        return TagList(items=[TagOut(tag=tag, jobs=number) for tag, number in found])
+
+    async def parameters(self, source: str) -> ParameterList:
+        """What the parameters cell of a notebook declares."""
+        found = await asyncio.to_thread(read_parameters, source)
+        items = [ParameterOut.model_validate(parameter_to_json(p)) for p in found or ()]
+        return ParameterList(readable=found is not None, items=items)
+
+    async def edit(self, actor: Actor, group: str, job_id: str, change: JobEdit) -> JobOut:
+        """Change notes, tags and, while it waits, priority.
+
+        Raises NotFound; Forbidden for another's job, or a priority that the role does not allow; Conflict for the
+        priority of a job that no longer waits.
+        """
+        tags = None if change.tags is None else check_tags(change.tags)
+
+        def write(uow: UnitOfWork) -> JobOut:
+            job = get_job(uow, group, job_id)
+            require(actor, Operation.JOB_EDIT, job)
+            priority = job.priority if change.priority is None else change.priority
+            if priority != job.priority:
+                check_priority(uow.memberships.actor(actor.user, actor.platform_admin), group, priority)
+                if job.state is not JobState.PENDING:
+                    raise Conflict(f"priority: the job no longer waits, it is {job.state}.", state=job.state.value)
+            job = uow.jobs.edit(
+                job,
+                job.notes if change.notes is None else change.notes,
+                job.tags if tags is None else tags,
+                priority,
+            )
+            self._lines.forget(group)
+            uow.announce()
+            return job_out(job, self._lines.of(uow, group, [job]))
+
+        out = await self._database.writing(write)
+        self._wake()
+        return out
+
     async def cancel(self, actor: Actor, group: str, job_id: str) -> JobOut:
         """Ask for the end: a waiting job is over at once, a running one when its end was seen.
 
@@ -111,9 +161,7 @@ class JobService:
 
         def change(uow: UnitOfWork) -> Job:
             job = get_job(uow, group, job_id)
-            verdict = explain(actor, Operation.JOB_CANCEL, group, owner=job.user)
-            if not verdict.allowed:
-                raise Forbidden(verdict.reason, operation=Operation.JOB_CANCEL.value, group=group)
+            require(actor, Operation.JOB_CANCEL, job)
             if job.state.final:
                 raise Conflict(f"The job is over: it is {job.state}.", state=job.state.value)
             if job.user != actor.user and job.cancel_requested_by is None:
@@ -130,101 +178,18 @@ class JobService:
         self._wake()
         return job_out(job, {})
 
-    async def _create(self, ask: _Ask) -> tuple[JobOut, bool]:
-        if ask.spec.working_directory is not None:
-            # Before anything is copied; the transaction below asks all of it again.
-            known = await self._database.reading(lambda uow: self._replay(uow, ask) or self._resolve(uow, ask))
-            if isinstance(known, JobOut):
-                return known, False
-        job_id = new_id("job")
-        # Files first, then the row: a row without files would be a broken job, files without a row are swept later.
-        snapshot = await self._take_files(job_id, ask)
-        try:
-            out, new = await self._database.writing(lambda uow: self._insert(uow, ask, job_id, snapshot))
-        except Unavailable:
-            # Perhaps it was committed and only the word of it got lost: the sweep for orphans will know.
-            raise
-        except DomainError:
-            await self._backend.volumes.discard(job_id)
-            raise
-        if not new:
-            await self._backend.volumes.discard(job_id)
+    async def _create(self, ask: Ask) -> tuple[JobOut, bool]:
+        made = await self._submitter.create(ask)
         self._wake()
-        return out, new
-
-    async def _take_files(self, job_id: str, ask: _Ask) -> Snapshot | None:
-        directory = ask.spec.working_directory
-        if directory is None:
-            return None
-        if ask.rerun_of is not None:
-            await self._backend.volumes.reuse_snapshot(job_id, ask.rerun_of.id)
-            return None
-        return await self._backend.volumes.snapshot(job_id, ask.actor.user, ask.group, directory)
-
-    def _insert(self, uow: UnitOfWork, ask: _Ask, job_id: str, snapshot: Snapshot | None) -> tuple[JobOut, bool]:
-        # Everything is asked again inside the transaction: roles, grants and keys may have changed during the copy.
-        known = self._replay(uow, ask)
-        if known is not None:
-            return known, False
-        launch = self._resolve(uow, ask)
-        moment = self._clock()
-        job = uow.jobs.insert(
-            Job(
-                id=job_id,
-                group=ask.group,
-                user=ask.actor.user,
-                spec=ask.spec,
-                resources=launch.resources,
-                launch=launch_manifest(launch, ask.spec, snapshot),
-                state=JobState.PENDING,
-                reason=JobReason.SUBMITTED,
-                message="",
-                created_at=moment,
-                rerun_of=ask.rerun_of.id if ask.rerun_of else None,
-            )
-        )
-        if ask.key is not None:
-            uow.idempotency_keys.insert(
-                ask.actor.user, ask.operation.value, ask.group, ask.key, ask.hash, job.id, moment
-            )
-        uow.announce()
-        # The last one in line. To plan the queue for each newcomer would make a thousand submits cost a million.
-        return job_out(job, {job.id: (uow.jobs.count([JobState.PENDING], ask.group), "")}), True
-
-    def _replay(self, uow: UnitOfWork, ask: _Ask) -> JobOut | None:
-        """The job that an earlier use of the key made."""
-        earlier = (
-            uow.idempotency_keys.find(ask.actor.user, ask.operation.value, ask.group, ask.key) if ask.key else None
-        )
-        if earlier is None:
-            return None
-        if earlier[0] != ask.hash:
-            raise IdempotencyMismatch("This Idempotency-Key was used for another request.", key=ask.key)
-        job = get_job(uow, ask.group, earlier[1])
-        return job_out(job, self._lines.of(uow, ask.group, [job]))
-
-    def _resolve(self, uow: UnitOfWork, ask: _Ask) -> LaunchSpec:
-        """What the ask comes to today; raises if it is not granted or can never run."""
-        actor = uow.memberships.actor(ask.actor.user, ask.actor.platform_admin, ask.actor.scopes)
-        options = LaunchOptions(ask.group, ask.spec.instance_type, ask.spec.image)
-        launch = resolve(actor, options, uow.catalog.offer(ask.group), ask.operation)
-        decision = usage(uow, ask.group).decide(actor.user, WorkloadKind.JOB, launch.resources)
-        if decision.never:
-            raise decision.error()
-        if uow.jobs.count(_OPEN, ask.group) >= MAX_OPEN:
-            raise TooManyRequests(
-                f"Group {ask.group} has {MAX_OPEN} jobs that are not over; wait or cancel some.", limit=MAX_OPEN
-            )
-        return launch
+        job = made.job
+        if made.new and not job.held:
+            return job_out(job, {job.id: Standing(made.waiting)}), True
+        line = await self._database.reading(lambda uow: self._lines.of(uow, job.group, [job]))
+        return job_out(job, line), made.new
 
 
-def get_job(uow: UnitOfWork, group: str, job_id: str) -> Job:
-    """One job of a group; raises NotFound, also for text that is no job id."""
-    job = uow.jobs.get(group, job_id) if _JOB_ID.fullmatch(job_id) else None
-    if job is None:
-        raise NotFound(f"Group {group} has no job {shorten(job_id)}.", job=shorten(job_id))
-    return job
-
-
-def _hash(body: object) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+def require(actor: Actor, operation: Operation, job: Job) -> None:
+    """Raise Forbidden if the actor may not do this to this job."""
+    verdict = explain(actor, operation, job.group, owner=job.user)
+    if not verdict.allowed:
+        raise Forbidden(verdict.reason, operation=operation.value, group=job.group)

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import InvalidInput
 from collegium.domain.jobs import JobSpec, NotebookSpec, WorkingDirectory
 from collegium.domain.names import check_env_name, check_label, check_object_name, check_relative_path
+from collegium.domain.parameters import MAX_PARAMETERS, Parameter, declare, resolve_values
+from collegium.domain.retries import RetryPolicy
+from collegium.domain.tags import check_tags
 from collegium.services.jobs.command import parameters_text
-from collegium.services.jobs.models import JobIn, NotebookIn, WorkingDirectoryIn
+from collegium.services.jobs.models import JobIn, NotebookIn, ParameterIn, RetryIn, WorkingDirectoryIn
+from collegium.services.jobs.submission import Submission
 
 #: Linux takes at most 128 KiB in one argument; the rest is for what we add around it.
 MAX_ARGUMENT = 120_000
 #: Bytes of all environment variables together: Linux takes about 2 MiB with the arguments.
 MAX_ENVIRONMENT = 512_000
+
+
+def read_submission(body: JobIn) -> Submission:
+    """All that a body asks for; raises InvalidInput naming the field."""
+    depends = body.depends_on
+    return Submission(
+        spec=read_spec(body),
+        default_timeout=body.timeout_seconds is None,
+        priority=body.priority,
+        notes=body.notes,
+        tags=check_tags(body.tags),
+        depends=Dependency(tuple(dict.fromkeys(depends.jobs)), depends.need, depends.ending) if depends else None,
+    )
 
 
 def read_spec(body: JobIn) -> JobSpec:
@@ -20,7 +42,9 @@ def read_spec(body: JobIn) -> JobSpec:
         raise InvalidInput("command", "give exactly one of command and notebook")
     if len(body.command.encode()) > MAX_ARGUMENT:
         raise InvalidInput("command", f"is longer than {MAX_ARGUMENT} bytes; put it into a file", limit=MAX_ARGUMENT)
-    notebook = _notebook(body.notebook) if body.notebook else None
+    parameters = tuple(declare(_parameter(n, p), f"parameters.{n}") for n, p in body.parameters.items())
+    notebook = _notebook(body.notebook, parameters, body.values) if body.notebook else None
+    values = {} if notebook else _values(parameters, body.values, "values")
     return JobSpec(
         name=check_label(body.name),
         instance_type=check_object_name(body.instance_type, "instance_type"),
@@ -29,24 +53,70 @@ def read_spec(body: JobIn) -> JobSpec:
         notebook=notebook,
         environment=_environment(body.environment),
         working_directory=_directory(body.working_directory, notebook),
-        timeout_seconds=body.timeout_seconds,
+        timeout_seconds=body.timeout_seconds or 0,
         retries=body.retries,
+        retry=_retry(body.retry),
+        parameters=parameters,
+        values=values,
     )
 
 
-def _notebook(body: NotebookIn) -> NotebookSpec:
+def _parameter(name: str, body: ParameterIn) -> Parameter:
+    return Parameter(
+        name,
+        body.type,
+        body.default,
+        body.required,
+        body.nullable,
+        body.description,
+        body.minimum,
+        body.maximum,
+        tuple(body.choices),
+        body.items,
+    )
+
+
+def _retry(body: RetryIn | None) -> RetryPolicy:
+    if body is None:
+        return RetryPolicy()
+    return RetryPolicy(body.base_seconds, body.factor, body.max_seconds, frozenset(body.on), frozenset(body.exit_codes))
+
+
+def _values(parameters: tuple[Parameter, ...], given: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """Checked against the declarations; where there is none, any value of any name goes."""
+    if parameters:
+        values = resolve_values(parameters, given, field)
+    else:
+        for name in given:
+            check_env_name(name, field)
+        values = dict(given)
+    check_size(values, field)
+    return values
+
+
+def check_size(values: Mapping[str, Any], field: str) -> None:
+    """Raise InvalidInput if these values are too long for an argument."""
+    # Papermill takes them as YAML, a command as JSON.
+    if max(len(parameters_text(values)), len(json.dumps(dict(values)))) > MAX_ARGUMENT:
+        raise InvalidInput(field, f"are longer than {MAX_ARGUMENT} bytes together", limit=MAX_ARGUMENT)
+
+
+def _notebook(body: NotebookIn, parameters: tuple[Parameter, ...], more: Mapping[str, Any]) -> NotebookSpec:
     path = check_relative_path(body.path, "notebook.path")
     if not path.endswith(".ipynb") or path.split("/")[-1] == ".ipynb":
         raise InvalidInput("notebook.path", "must be a file that ends in .ipynb", body.path)
-    for name in body.parameters:
-        # Papermill writes the name into a cell as it is, so it must be a name and nothing else.
-        check_env_name(name, "notebook.parameters")
-    if len(parameters_text(body.parameters).encode()) > MAX_ARGUMENT:
-        raise InvalidInput("notebook.parameters", f"are longer than {MAX_ARGUMENT} bytes together", limit=MAX_ARGUMENT)
+    twice = sorted(body.parameters.keys() & more.keys())
+    if twice:
+        raise InvalidInput(f"values.{twice[0]}", "is given in notebook.parameters too", more[twice[0]])
+    given = {**body.parameters, **more}
+    if len(given) > MAX_PARAMETERS:
+        raise InvalidInput("values", f"hold {len(given)} names, at most {MAX_PARAMETERS} are allowed")
+    # Papermill writes a name into a cell as it is, so it must be a name and nothing else.
+    values = _values(parameters, given, "values" if more else "notebook.parameters")
     kernel = check_label(body.kernel, "notebook.kernel", 63) if body.kernel else ""
     if kernel.startswith("-"):
         raise InvalidInput("notebook.kernel", "must not start with '-'", kernel)
-    return NotebookSpec(path, body.parameters, kernel)
+    return NotebookSpec(path, values, kernel)
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from collegium.db import UnitOfWork
-from collegium.db.jobs import spec_to_json
+from collegium.db.specs import spec_to_json
 from collegium.domain.jobs import Event, Job, JobReason, JobState
 from collegium.domain.quota import Waiting, plan_admissions
 from collegium.quota.ledger import usage
@@ -14,8 +17,17 @@ from collegium.services.jobs.models import EventOut, JobDetail, JobOut
 
 #: Seconds for which a computed queue is believed if no event says otherwise.
 MAX_AGE = 5.0
-#: A job's place in line, from 1, and what it waits for.
-Line = dict[str, tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a waiting job stands: its place in line, from 1, and what it waits for, empty if it is about to start."""
+
+    position: int | None
+    message: str = ""
+
+
+Line = dict[str, Standing]
 
 
 def line(uow: UnitOfWork, group: str) -> Line:
@@ -25,7 +37,7 @@ def line(uow: UnitOfWork, group: str) -> Line:
         return {}
     places = plan_admissions(usage(uow, group), [Waiting(j.id, j.user, j.resources) for j in queue])
     ordered = [p for p in places if p.admit] + [p for p in places if not p.admit]
-    return {p.id: (i, "" if p.admit else p.decision.message()) for i, p in enumerate(ordered, 1)}
+    return {p.id: Standing(i, "" if p.admit else p.decision.message()) for i, p in enumerate(ordered, 1)}
 
 
 class Lines:
@@ -34,7 +46,8 @@ class Lines:
     Safe to use from several threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._known: dict[str, tuple[Any, float, Line]] = {}
 
     def of(self, uow: UnitOfWork, group: str, jobs: list[Job]) -> Line:
@@ -48,10 +61,15 @@ class Lines:
             known = self._known[group] = (mark, time.monotonic(), line(uow, group))
         return known[2]
 
+    def forget(self, group: str) -> None:
+        """The order of the group's queue was changed by hand."""
+        self._known.pop(group, None)
+
 
 def job_out(job: Job, line: Line) -> JobOut:
     """One job of a list."""
-    position, why = line.get(job.id, (None, "")) if job.state is JobState.PENDING else (None, "")
+    standing = line.get(job.id) if job.state is JobState.PENDING else None
+    position, why = (standing.position, standing.message) if standing else (None, "")
     waits = bool(why) and job.reason is not JobReason.RETRYING
     return JobOut(
         id=job.id,
@@ -74,6 +92,11 @@ def job_out(job: Job, line: Line) -> JobOut:
         finished_at=job.finished_at,
         cancel_requested_by=job.cancel_requested_by,
         rerun_of=job.rerun_of,
+        priority=job.priority,
+        tags=list(job.tags),
+        notes=job.notes,
+        values=dict(job.spec.chosen),
+        timeout_seconds=job.spec.timeout_seconds,
     )
 
 
