@@ -59,7 +59,7 @@ def test_a_token_for_one_group_opens_that_group_alone(page: Page, hub: Hub) -> N
     page.check("#collegium-some")
     page.click("#request-token-form button[type=submit]")
     expect(page.locator("#collegium-nothing")).to_be_visible()
-    page.get_by_label(re.compile("Submit, rerun and cancel jobs")).check()
+    page.get_by_label(re.compile("Submit, schedule, rerun and cancel jobs")).check()
     page.select_option("#collegium-group", "physics")
     # What comes along is shown, and what a group cannot hold cannot be chosen.
     expect(page.get_by_label(re.compile("See jobs, logs and artifacts"))).to_be_disabled()

@@ -62,6 +62,12 @@ class UnitOfWork:
         self.schedules = Schedules(connection)
         self.schedule_runs = ScheduleRuns(connection)
 
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that is undone alone if it raises."""
+        with self._connection.begin_nested():
+            yield
+
     def announce(self) -> None:
         """Tell other processes, once this is committed, that there is something to do (see ``Database.listen``)."""
         announce.announce(self._connection)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collegium.db import tables as t
+from collegium.db.schedule_tables import schedules
 from collegium.domain.groups import Role
 from collegium.domain.identity import (
     GroupBinding,
@@ -90,13 +91,14 @@ class Identities:
         return bool(self._c.execute(statement).rowcount)
 
     def watched(self, issuer: str, since: datetime) -> list[UserIdentity]:
-        """Active accounts that were about since then, or have a server, a job or another workload that lives."""
+        """Active accounts that were about since then, or have something that lives: a server, a job, a schedule."""
         live = sa.select(t.reservations.c.user_name).where(t.reservations.c.state != "released")
         waiting = sa.select(t.jobs.c.user_name).where(t.jobs.c.state.in_(["Pending", "Preparing", "Running"]))
+        scheduled = sa.select(schedules.c.run_as).where(schedules.c.state == "Active")
         statement = sa.select(t.identities).where(
             _i.issuer == issuer,
             _i.standing != Standing.DELETED.value,
-            (_i.seen_at >= since) | _i.user_name.in_(live) | _i.user_name.in_(waiting),
+            (_i.seen_at >= since) | _i.user_name.in_(live) | _i.user_name.in_(waiting) | _i.user_name.in_(scheduled),
         )
         return [_identity(r) for r in self._c.execute(statement.order_by(_i.user_name))]
 

@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from collegium.db import tables as t
-from collegium.db.jobs import spec_from_json, spec_to_json
 from collegium.db.schedule_tables import schedule_runs, schedules
 from collegium.domain import recurrence
 from collegium.domain.errors import Conflict
 from collegium.domain.identity import Standing
-from collegium.domain.jobs import JobState
+from collegium.domain.jobs import Event, JobState
 from collegium.domain.schedules import (
     Missed,
     Overlap,
@@ -95,6 +94,15 @@ class Schedules:
             .where(_ACTIVE, m.role.is_(None) | (i.standing != Standing.ACTIVE.value))
         )
         return [(r[0], r[1]) for r in self._c.execute(statement.order_by(_s.id))]
+
+    def history(self, schedule_id: str, limit: int) -> list[Event]:
+        """What happened to it of late, in order."""
+        e = t.events.c
+        statement = sa.select(t.events).where(e.object_id == schedule_id).order_by(e.sequence.desc()).limit(limit)
+        rows = self._c.execute(statement).all()
+        return [
+            Event(r.sequence, r.group_name, r.kind, r.object_id, r.at, r.state, r.reason, r.message) for r in rows[::-1]
+        ]
 
     def change(self, before: Schedule, after: Schedule) -> None:
         """Write all of it if nobody changed it since ``before`` was read; raises Conflict otherwise."""
@@ -238,10 +246,10 @@ class ScheduleRuns:
             raise Conflict("This run was seen to by somebody else meanwhile.")
         return moved
 
-    def explain(self, run: ScheduleRun, message: str) -> None:
-        """Say why a run waits."""
+    def explain(self, run: ScheduleRun, message: str) -> bool:
+        """Say why a run waits; False if it is in another state by now."""
         where = (_r.sequence == run.sequence) & (_r.state == run.state.value)
-        self._c.execute(sa.update(schedule_runs).where(where).values(message=message))
+        return bool(self._c.execute(sa.update(schedule_runs).where(where).values(message=message)).rowcount)
 
     def delete_before(self, moment: datetime) -> None:
         """Forget runs of before that are over."""
@@ -258,7 +266,7 @@ def _values(schedule: Schedule) -> dict[str, Any]:
         "reason": schedule.reason.value,
         "message": schedule.message,
         "recurrence": recurrence.to_json(timing.recurrence),
-        "template": spec_to_json(schedule.template),
+        "template": dict(schedule.template),
         "start_at": timing.start_at,
         "end_at": timing.end_at,
         "max_runs": timing.max_runs,
@@ -295,7 +303,7 @@ def _schedule(row: Any) -> Schedule:
             row.missed_limit,
             timedelta(seconds=row.missed_horizon),
         ),
-        template=spec_from_json(row.template),
+        template=row.template,
         run_as=row.run_as,
         created_by=row.created_by,
         created_at=row.created_at,

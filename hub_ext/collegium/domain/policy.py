@@ -34,6 +34,16 @@ class Operation(enum.StrEnum):
     JOB_ARTIFACTS = "job.artifacts"
     JOB_EDIT = "job.edit"
     JOB_PARAMETERS = "job.parameters"
+    SCHEDULE_LIST = "schedule.list"
+    SCHEDULE_READ = "schedule.read"
+    SCHEDULE_RUNS = "schedule.runs"
+    SCHEDULE_PREVIEW = "schedule.preview"
+    SCHEDULE_CREATE = "schedule.create"
+    SCHEDULE_UPDATE = "schedule.update"
+    SCHEDULE_DELETE = "schedule.delete"
+    SCHEDULE_PAUSE = "schedule.pause"
+    SCHEDULE_RESUME = "schedule.resume"
+    SCHEDULE_RUN = "schedule.run"
     GROUP_MEMBERS = "group.members"
     GROUP_AUDIT = "group.audit"
     GROUP_REVOCATIONS = "group.revocations"
@@ -91,6 +101,17 @@ POLICY: dict[Operation, Rule] = {
     Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
     Operation.JOB_EDIT: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
     Operation.JOB_PARAMETERS: Rule("jobs:read", Role.VIEWER),
+    Operation.SCHEDULE_LIST: Rule("jobs:read", Role.VIEWER),
+    Operation.SCHEDULE_READ: Rule("jobs:read", Role.VIEWER),
+    Operation.SCHEDULE_RUNS: Rule("jobs:read", Role.VIEWER),
+    Operation.SCHEDULE_PREVIEW: Rule("jobs:read", Role.VIEWER),
+    # A schedule is the group's; its jobs are somebody's, who is its owner here.
+    Operation.SCHEDULE_CREATE: Rule("jobs:write", Role.MEMBER, confirm=True),
+    Operation.SCHEDULE_UPDATE: Rule("jobs:write", Role.MEMBER, others=Role.MAINTAINER, confirm=True),
+    Operation.SCHEDULE_DELETE: Rule("jobs:write", Role.MEMBER, others=Role.MAINTAINER),
+    Operation.SCHEDULE_PAUSE: Rule("jobs:write", Role.MEMBER, others=Role.MAINTAINER),
+    Operation.SCHEDULE_RESUME: Rule("jobs:write", Role.MEMBER, others=Role.MAINTAINER, confirm=True),
+    Operation.SCHEDULE_RUN: Rule("jobs:write", Role.MEMBER, others=Role.MAINTAINER, confirm=True),
     Operation.GROUP_MEMBERS: Rule("groups:read", Role.VIEWER),
     Operation.GROUP_AUDIT: Rule("audit:read", Role.ADMIN),
     Operation.GROUP_REVOCATIONS: Rule("audit:read", Role.ADMIN),
@@ -149,4 +170,6 @@ def explain(actor: Actor, operation: Operation, group: str | None = None, owner:
 
 
 #: Work is charged to a member's share, so even a platform admin must be a member to start some.
-NEEDS_MEMBERSHIP = frozenset({Operation.SERVER_START, Operation.JOB_SUBMIT, Operation.JOB_RERUN})
+NEEDS_MEMBERSHIP = frozenset(
+    {Operation.SERVER_START, Operation.JOB_SUBMIT, Operation.JOB_RERUN, Operation.SCHEDULE_CREATE}
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -230,8 +231,16 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _matches(expression: str, wall: datetime) -> Iterator[datetime]:
+    found = copy(_parsed(expression))
+    found.dt = wall.replace(microsecond=0)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _parsed(expression: str) -> CronSim:
+    """Reading takes longer than going to the next time."""
     try:
-        return CronSim(expression, wall)
+        return CronSim(expression, datetime(2000, 1, 1))
     except CronSimError:
         raise InvalidInput("expression", "is no cron expression", expression) from None
 

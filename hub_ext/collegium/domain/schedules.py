@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from collegium.domain.errors import InvalidInput
-from collegium.domain.jobs import JobSpec, JobState
+from collegium.domain.jobs import JobState
 from collegium.domain.recurrence import Recurrence, upcoming
 
 #: A due time that is looked at later than this was missed: nobody was there. Long enough for one controller to take
@@ -151,15 +152,16 @@ class Timing:
 class Schedule:
     """A schedule's row. ``looked_until``: every due time to then was decided on; ``next_due`` is the first one after.
 
-    ``run_as`` is whose jobs these are: who last wrote the template or took the schedule over. ``runs`` counts what its
-    time brought about, ``failures`` how many ended badly in a row. ``version`` grows with each change by a person.
+    ``template`` is the body that a job is submitted with, read anew each time. ``run_as`` is whose jobs these are: who
+    last wrote the template or took the schedule over. ``runs`` counts what its time brought about, ``failures`` how
+    many ended badly in a row. ``version`` grows with each change by a person.
     """
 
     id: str
     group: str
     name: str
     timing: Timing
-    template: JobSpec
+    template: Mapping[str, Any]
     run_as: str
     created_by: str
     created_at: datetime

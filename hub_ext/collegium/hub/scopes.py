@@ -11,9 +11,9 @@ PREFIX = "custom:collegium:"
 
 CUSTOM_SCOPES: dict[str, dict[str, object]] = {
     f"{PREFIX}groups:read": {"description": "See your groups, their quota, usage and catalog in Collegium"},
-    f"{PREFIX}jobs:read": {"description": "See jobs, logs and artifacts of your groups in Collegium"},
+    f"{PREFIX}jobs:read": {"description": "See jobs, schedules, logs and artifacts of your groups in Collegium"},
     f"{PREFIX}jobs:write": {
-        "description": "Submit, rerun and cancel jobs in your groups in Collegium",
+        "description": "Submit, schedule, rerun and cancel jobs in your groups in Collegium",
         "subscopes": [f"{PREFIX}jobs:read"],
     },
     f"{PREFIX}invitations:read": {"description": "See invitations to the groups that you administer in Collegium"},

@@ -34,6 +34,7 @@ from collegium.services.members.handlers import MembersHandler, RevocationsHandl
 from collegium.services.openapi import describe_api
 from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
 from collegium.services.pages.portal import AcceptHandler, BundleHandler, InvitationHandler, PortalHandler
+from collegium.services.schedules import handlers as schedules
 from collegium.services.system import (
     HealthHandler,
     InfoHandler,
@@ -109,6 +110,14 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_API}/identity", IdentityHandler),
     Route(f"{_GROUP}/tags", TagsHandler),
     Route(f"{_GROUP}/notebook-parameters", ParametersHandler),
+    Route(f"{_GROUP}/schedules", schedules.SchedulesHandler),
+    # A fixed name first: it would pass for an id.
+    Route(f"{_GROUP}/schedules/preview", schedules.PreviewHandler),
+    Route(f"{_GROUP}/schedules/{{schedule}}", schedules.ScheduleHandler),
+    Route(f"{_GROUP}/schedules/{{schedule}}/pause", schedules.PauseHandler),
+    Route(f"{_GROUP}/schedules/{{schedule}}/resume", schedules.ResumeHandler),
+    Route(f"{_GROUP}/schedules/{{schedule}}/run", schedules.RunNowHandler),
+    Route(f"{_GROUP}/schedules/{{schedule}}/runs", schedules.RunsHandler),
     Route(f"{_GROUP}/jobs", JobsHandler),
     Route(f"{_GROUP}/jobs/{{job}}", JobHandler),
     Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),

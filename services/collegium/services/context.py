@@ -32,6 +32,7 @@ from collegium.services.jobs.service import JobService
 from collegium.services.mail import Mailer
 from collegium.services.members.service import MemberService
 from collegium.services.metrics import Metrics
+from collegium.services.schedules.service import ScheduleService
 from collegium.services.users.service import UserService
 from collegium.services.users.transfer import Transfer
 
@@ -47,6 +48,7 @@ class Context:
     feed: Feed
     groups: GroupService
     jobs: JobService
+    schedules: ScheduleService
     logs: LogService
     files: FileService
     health: Health
@@ -102,6 +104,7 @@ def make_context(
         feed=Feed(database),
         groups=GroupService(database, backend.notice, Links(hub_auth.hub_prefix, keycloak)),
         jobs=JobService(database, backend, wake.set, clock),
+        schedules=ScheduleService(database, wake.set, clock),
         logs=LogService(database, backend.logs),
         files=FileService(database, backend.volumes),
         health=Health(database, backend, clock, controller),

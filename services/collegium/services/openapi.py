@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "group": ("The group's name.", {"type": "string", "maxLength": 64}),
+    "schedule": ("The schedule's id.", {"type": "string", "maxLength": 64}),
     "job": ("The job's id.", {"type": "string", "maxLength": 64}),
     "invitation": ("The invitation's id.", {"type": "string", "maxLength": 40}),
     "user": ("The account's id at the identity provider.", {"type": "string", "maxLength": 255}),

@@ -27,6 +27,8 @@ GRACE = timedelta(seconds=60)
 ORPHAN_AGE = timedelta(hours=1)
 KEY_AGE = timedelta(hours=24)
 RELEASED_AGE = timedelta(days=30)
+#: How long it is known what became of a schedule's due times.
+RUN_AGE = timedelta(days=400)
 _log = logging.getLogger("collegium.controller")
 
 
@@ -122,11 +124,12 @@ class Housekeeping:
                 await self._backend.volumes.discard(job_id)
 
     async def forget_old(self) -> None:
-        """Delete idempotency keys, released reservations and lines of the audit log past their age."""
+        """Delete keys, released reservations, lines of the audit log and runs of schedules that are past their age."""
 
         def forget(uow: UnitOfWork) -> None:
             uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)
             uow.reservations.delete_released_before(self._clock() - RELEASED_AGE)
             uow.audit.delete_before(self._clock() - self._audit_age)
+            uow.schedule_runs.delete_before(self._clock() - RUN_AGE)
 
         await self._lease.write(forget)

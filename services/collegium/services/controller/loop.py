@@ -16,13 +16,16 @@ from typing import TypeVar
 from collegium.backends.ports import Backend
 from collegium.db import Database
 from collegium.domain.errors import DomainError
+from collegium.domain.queues import JobBounds
 from collegium.services.controller.housekeeping import Housekeeping
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.sync import GroupSync
 from collegium.services.jobs.runner import JobRounds
+from collegium.services.jobs.submit import Submitter
 from collegium.services.metrics import Metrics
+from collegium.services.schedules.rounds import ScheduleRounds
 
 #: Seconds between rounds.
 INTERVAL = 1.0
@@ -58,6 +61,10 @@ class Controller:
     def _forget(self) -> None:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
         self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock)
+        submitter = Submitter(self._database, self._backend, self._clock, JobBounds())
+        self.schedules = ScheduleRounds(
+            self._database, submitter, self._wake.set, self.lease, self._metrics, self._clock
+        )
         self.housekeeping = Housekeeping(
             self._database, self._backend, self.lease, self._servers, self._metrics, self._clock, self._options
         )
@@ -73,6 +80,7 @@ class Controller:
     def _stop_beside(self) -> None:
         """End what goes on beside the rounds."""
         self.housekeeping.stop()
+        self.schedules.stop()
         if self.sync is not None:
             self.sync.stop()
 
@@ -112,6 +120,7 @@ class Controller:
                 return False
             if self.sync is not None:
                 self.sync.keep_going()
+            await self._step("schedules", self.schedules.round)
             await self._step("jobs", self.jobs.round)
             await self._step("housekeeping", self.housekeeping.round)
         except LeaseLost:

@@ -1,0 +1,1 @@
+"""Schedules: work that a group has done at set times."""
