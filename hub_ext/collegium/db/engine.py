@@ -23,6 +23,7 @@ from collegium.db import announce
 from collegium.db.accounts import Groups, Memberships, Users
 from collegium.db.audit import Audit
 from collegium.db.catalog import Catalog
+from collegium.db.dependencies import Dependencies
 from collegium.db.events import Events, IdempotencyKeys
 from collegium.db.group_settings import GroupSettingsRows
 from collegium.db.identities import GroupBindings, Identities, Providers, Revocations
@@ -49,6 +50,7 @@ class UnitOfWork:
         self.catalog = Catalog(connection)
         self.reservations = Reservations(connection)
         self.jobs = Jobs(connection)
+        self.dependencies = Dependencies(connection)
         self.group_settings = GroupSettingsRows(connection)
         self.events = Events(connection)
         self.idempotency_keys = IdempotencyKeys(connection)

@@ -43,6 +43,7 @@ class InLine:
     id: str
     sequence: int
     user: str
+    name: str
     instance_type: str
     image: str
     resources: Resources
@@ -168,6 +169,7 @@ class Jobs:
                 _j.id,
                 _j.sequence,
                 _j.user_name,
+                _j.name,
                 _j.spec["instance_type"].as_string().label("instance_type"),
                 _j.spec["image"].as_string().label("image"),
                 _j.spec["timeout_seconds"].as_integer().label("timeout_seconds"),
@@ -187,7 +189,7 @@ class Jobs:
             # A group has few sizes, and to make one takes longer than to find it.
             key = tuple(r.resources.items())
             size = sizes.get(key) or sizes.setdefault(key, Resources(r.resources))
-            head = (r.id, r.sequence, r.user_name, r.instance_type, r.image, size, r.timeout_seconds or 0)
+            head = (r.id, r.sequence, r.user_name, r.name, r.instance_type, r.image, size, r.timeout_seconds or 0)
             found.append(InLine(*head, r.priority, r.created_at, r.eligible_at, JobReason(r.reason), r.message))
         return found
 
@@ -205,13 +207,18 @@ class Jobs:
             statement = statement.where(_j.user_name == user)
         return int(self._c.execute(statement.where(_VISIBLE)).scalar_one())
 
-    def waiting(self, moment: datetime | None = None) -> dict[str, int]:
-        """How many jobs are Pending, per group that has any; with a moment, only those that may start by then."""
+    def waiting(self) -> dict[str, int]:
+        """How many jobs are Pending, per group that has any."""
         statement = sa.select(_j.group_name, sa.func.count()).where(OPEN, _j.state == JobState.PENDING.value)
-        if moment is not None:
-            due = sa.or_(_j.eligible_at.is_(None), _j.eligible_at <= moment)
-            statement = statement.where(sa.not_(_j.held), due)
         return {row[0]: row[1] for row in self._c.execute(statement.group_by(_j.group_name))}
+
+    def pressing(self, moment: datetime) -> dict[str, tuple[int, int]]:
+        """How many jobs could start by now, and the sum of their priorities, per group that has any."""
+        due = sa.or_(_j.eligible_at.is_(None), _j.eligible_at <= moment)
+        statement = sa.select(_j.group_name, sa.func.count(), sa.func.sum(_j.priority)).where(
+            OPEN, _j.state == JobState.PENDING.value, sa.not_(_j.held), due
+        )
+        return {row[0]: (row[1], int(row[2])) for row in self._c.execute(statement.group_by(_j.group_name))}
 
     def known(self, ids: Collection[str]) -> set[str]:
         """Which of these ids have a row."""

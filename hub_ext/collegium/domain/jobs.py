@@ -60,6 +60,7 @@ class JobReason(enum.StrEnum):
     RETRYING = "Retrying"
     NO_LONGER_GRANTED = "NoLongerGranted"
     WAITING_FOR_JOBS = "WaitingForJobs"
+    QUEUE_PAUSED = "QueuePaused"
     SKIPPED = "Skipped"
 
 

@@ -34,6 +34,10 @@ class Operation(enum.StrEnum):
     JOB_ARTIFACTS = "job.artifacts"
     JOB_EDIT = "job.edit"
     JOB_PARAMETERS = "job.parameters"
+    QUEUE_READ = "queue.read"
+    QUEUE_CONTROL = "queue.control"
+    SETTINGS_READ = "settings.read"
+    SETTINGS_EDIT = "settings.edit"
     SCHEDULE_LIST = "schedule.list"
     SCHEDULE_READ = "schedule.read"
     SCHEDULE_RUNS = "schedule.runs"
@@ -101,6 +105,10 @@ POLICY: dict[Operation, Rule] = {
     Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
     Operation.JOB_EDIT: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
     Operation.JOB_PARAMETERS: Rule("jobs:read", Role.VIEWER),
+    Operation.QUEUE_READ: Rule("jobs:read", Role.VIEWER),
+    Operation.QUEUE_CONTROL: Rule("jobs:write", Role.ADMIN),
+    Operation.SETTINGS_READ: Rule("jobs:read", Role.VIEWER),
+    Operation.SETTINGS_EDIT: Rule("jobs:write", Role.ADMIN),
     Operation.SCHEDULE_LIST: Rule("jobs:read", Role.VIEWER),
     Operation.SCHEDULE_READ: Rule("jobs:read", Role.VIEWER),
     Operation.SCHEDULE_RUNS: Rule("jobs:read", Role.VIEWER),

@@ -223,14 +223,14 @@ class GroupUsage:
     def decide(self, user: str, kind: WorkloadKind, asked: Resources) -> QuotaDecision:
         """Would one more workload fit?"""
         charge = asked.with_count(kind.counted_as)
-        violations = [
-            *_violations(Scope.GROUP, self.group, self.limits, self.used, charge, self.holders),
-            *_violations(Scope.MEMBER, user, self.limits_of(user), self.used_by(user), charge),
+        found = [
+            *violations(Scope.GROUP, self.group, self.limits, self.used, charge, self.holders),
+            *violations(Scope.MEMBER, user, self.limits_of(user), self.used_by(user), charge),
         ]
-        return QuotaDecision(tuple(violations))
+        return QuotaDecision(tuple(found))
 
 
-def _violations(
+def violations(
     scope: Scope,
     subject: str,
     limits: Limits,
@@ -239,100 +239,9 @@ def _violations(
     holders: Callable[[str], Sequence[tuple[str, int]]] = lambda _: (),
     set_aside: Resources = NOTHING,
 ) -> Iterable[Violation]:
+    """Each limit that stands in the way of so much more."""
     for name, amount in asked.items():
         if name in limits and used[name] + set_aside[name] + amount > limits[name]:
             yield Violation(
                 scope, subject, name, limits[name], used[name], amount, tuple(holders(name)), set_aside[name]
             )
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A job in line, as the admission planner sees it."""
-
-    id: str
-    user: str
-    resources: Resources
-
-
-@dataclass(frozen=True)
-class Place:
-    """The planner's answer for one waiting job: admit now, or why not and at which position (1 is next)."""
-
-    id: str
-    admit: bool
-    position: int
-    decision: QuotaDecision
-
-
-def plan_admissions(usage: GroupUsage, queue: Sequence[Waiting]) -> list[Place]:
-    """Walk a group's queue in order and say who may start.
-
-    A job over its member's own share is passed over and holds nobody up. A job that the group has no room for sets its
-    whole ask aside: those behind it may start only if they fit beside that, so a large job waits for its turn but is
-    never overtaken for what it needs.
-    """
-    line = _Line(usage)
-    places: list[Place] = []
-    waiting = 0
-    for job in queue:
-        decision = line.decide(job)
-        if decision.granted:
-            line.admit(job)
-            places.append(Place(job.id, True, 0, decision))
-            continue
-        waiting += 1
-        if not any(v.scope is Scope.MEMBER for v in decision.violations):
-            line.set_aside(job)
-        places.append(Place(job.id, False, waiting, decision))
-    return places
-
-
-class _Line:
-    """Running sums over a queue, so that thousands who wait are planned in one pass."""
-
-    def __init__(self, usage: GroupUsage) -> None:
-        self._usage = usage
-        self._live = list(usage.live)
-        self._used = usage.used
-        self._aside = Resources()
-        self._members: dict[str, tuple[Resources, Limits]] = {}
-        self._holders: dict[str, tuple[tuple[str, int], ...]] = {}
-
-    def decide(self, job: Waiting) -> QuotaDecision:
-        charge, (mine, limits) = self._charge(job), self._member(job.user)
-        group = _violations(
-            Scope.GROUP, self._usage.group, self._usage.limits, self._used, charge, self._held, self._aside
-        )
-        member = _violations(Scope.MEMBER, job.user, limits, mine, charge)
-        return QuotaDecision((*group, *member))
-
-    def admit(self, job: Waiting) -> None:
-        charge, (mine, limits) = self._charge(job), self._member(job.user)
-        self._live.append(_as_live(self._usage.group, job))
-        self._holders.clear()
-        self._used = self._used + charge
-        self._members[job.user] = (mine + charge, limits)
-
-    def set_aside(self, job: Waiting) -> None:
-        self._aside = self._aside + self._charge(job)
-
-    def _charge(self, job: Waiting) -> Resources:
-        return job.resources.with_count(WorkloadKind.JOB.counted_as)
-
-    def _member(self, user: str) -> tuple[Resources, Limits]:
-        if user not in self._members:
-            self._members[user] = (self._usage.used_by(user), self._usage.limits_of(user))
-        return self._members[user]
-
-    def _held(self, resource: str) -> tuple[tuple[str, int], ...]:
-        if resource not in self._holders:
-            self._holders[resource] = GroupUsage(self._usage.group, self._usage.limits, tuple(self._live)).holders(
-                resource
-            )
-        return self._holders[resource]
-
-
-def _as_live(group: str, job: Waiting) -> Reservation:
-    moment = datetime.min
-    return Reservation(job.id, group, job.user, WorkloadKind.JOB, job.id, job.resources, ReservationState.HELD, moment)

@@ -6,23 +6,21 @@ reservations. A reservation is held when granted, bound when the workload was se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from collegium.db.engine import Database, UnitOfWork, now
+from collegium.domain.admission import Place, Waiting, plan_admissions
 from collegium.domain.errors import NotFound
 from collegium.domain.groups import Group
 from collegium.domain.names import new_id
 from collegium.domain.quota import (
     GroupUsage,
-    Place,
     QuotaDecision,
     Reservation,
     ReservationState,
-    Waiting,
     WorkloadKind,
-    plan_admissions,
 )
 from collegium.domain.resources import Resources
 
@@ -88,12 +86,19 @@ class Ledger:
             self._insert(uow, _claim_of(present))
         return decision
 
-    def admit(self, uow: UnitOfWork, group: str, queue: Sequence[tuple[Waiting, Claim]]) -> list[Place]:
+    def admit(
+        self,
+        uow: UnitOfWork,
+        group: str,
+        queue: Sequence[tuple[Waiting, Claim]],
+        moment: datetime | None = None,
+        ends: Mapping[str, datetime] | None = None,
+    ) -> list[Place]:
         """Give places to the jobs of a group's queue, in order, as ``plan_admissions`` says."""
         row = uow.groups.lock(group)
         if row is None:
             return []
-        places = plan_admissions(_usage(uow, row), [waiting for waiting, _ in queue])
+        places = plan_admissions(_usage(uow, row), [waiting for waiting, _ in queue], moment or now(), ends)
         for place, (_, claim) in zip(places, queue, strict=True):
             if place.admit and uow.reservations.live_of(claim.kind, claim.workload_id) is None:
                 self._insert(uow, claim)

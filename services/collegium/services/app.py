@@ -35,6 +35,7 @@ from collegium.services.openapi import describe_api
 from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
 from collegium.services.pages.portal import AcceptHandler, BundleHandler, InvitationHandler, PortalHandler
 from collegium.services.schedules import handlers as schedules
+from collegium.services.queues.handlers import QueueHandler, SettingsHandler
 from collegium.services.system import (
     HealthHandler,
     InfoHandler,
@@ -108,6 +109,8 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_API}/users/{{user}}/groups", users.GroupsHandler),
     Route(f"{_API}/audit", AuditHandler),
     Route(f"{_API}/identity", IdentityHandler),
+    Route(f"{_GROUP}/queue", QueueHandler),
+    Route(f"{_GROUP}/settings", SettingsHandler),
     Route(f"{_GROUP}/tags", TagsHandler),
     Route(f"{_GROUP}/notebook-parameters", ParametersHandler),
     Route(f"{_GROUP}/schedules", schedules.SchedulesHandler),

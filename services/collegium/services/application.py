@@ -21,6 +21,7 @@ from collegium.backends.ports import Backend
 from collegium.backends.registry import load_backend
 from collegium.db import Database
 from collegium.domain.errors import DomainError
+from collegium.domain.queues import JobBounds
 from collegium.hub.scopes import SERVICE
 from collegium.identity.settings import KeycloakSettings
 from collegium.services import VERSION
@@ -111,6 +112,18 @@ class CollegiumService(Application):
         help="The mail server for invitations: host, port, security (none, starttls, tls), user, password_file, sender,"
         " ca_file; taken from COLLEGIUM_MAIL if not given. Without one, links are passed on by hand."
     ).tag(config=True)
+    job_timeout = Integer(
+        0, help="Time limit in seconds of jobs that name none, in groups that set none. 0 is none.", min=0
+    ).tag(config=True)
+    job_timeout_max = Integer(
+        0, help="Longest time limit in seconds that a group or job may have. 0 is no bound.", min=0
+    ).tag(config=True)
+    artifact_days = Integer(
+        0, help="Days for which artifacts of jobs are kept, in groups that set none. 0 is for ever.", min=0
+    ).tag(config=True)
+    artifact_days_max = Integer(0, help="Most days for which a group may keep artifacts. 0 is no bound.", min=0).tag(
+        config=True
+    )
     audit_days = Integer(365, help="Days for which the audit log is kept.", min=1).tag(config=True)
 
     @default("address")
@@ -226,6 +239,7 @@ class CollegiumService(Application):
             RevocationPolicy(timedelta(seconds=self.revocation_grace), self.revocation_servers, self.revocation_jobs),
             timedelta(days=self.audit_days),
             KeycloakSettings.from_environment(),
+            bounds=JobBounds(self.job_timeout, self.job_timeout_max, self.artifact_days, self.artifact_days_max),
         )
         return make_context(
             database,

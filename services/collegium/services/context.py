@@ -32,6 +32,7 @@ from collegium.services.jobs.service import JobService
 from collegium.services.mail import Mailer
 from collegium.services.members.service import MemberService
 from collegium.services.metrics import Metrics
+from collegium.services.queues.service import QueueService
 from collegium.services.schedules.service import ScheduleService
 from collegium.services.users.service import UserService
 from collegium.services.users.transfer import Transfer
@@ -48,6 +49,7 @@ class Context:
     feed: Feed
     groups: GroupService
     jobs: JobService
+    queues: QueueService
     schedules: ScheduleService
     logs: LogService
     files: FileService
@@ -103,7 +105,8 @@ def make_context(
         metrics=metrics,
         feed=Feed(database),
         groups=GroupService(database, backend.notice, Links(hub_auth.hub_prefix, keycloak)),
-        jobs=JobService(database, backend, wake.set, clock),
+        jobs=JobService(database, backend, wake.set, clock, options.bounds),
+        queues=QueueService(database, wake.set, clock, options.bounds),
         schedules=ScheduleService(database, wake.set, clock),
         logs=LogService(database, backend.logs),
         files=FileService(database, backend.volumes),

@@ -16,9 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from collegium.db import Database
 from collegium.db.engine import now
+from collegium.domain.admission import Waiting
 from collegium.domain.errors import NotFound
 from collegium.domain.groups import Group, Membership, Role
-from collegium.domain.quota import Limits, ReservationState, Waiting, WorkloadKind
+from collegium.domain.quota import Limits, ReservationState, WorkloadKind
 from collegium.domain.resources import Resources
 from collegium.quota.ledger import Claim, Ledger, reserve_now, usage
 from collegium.settings import Settings

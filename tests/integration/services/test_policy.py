@@ -29,6 +29,8 @@ TOKEN = new_token()
 BODIES: dict[Operation, object] = {
     Operation.JOB_SUBMIT: BODY,
     Operation.JOB_EDIT: {"notes": "seen"},
+    Operation.QUEUE_CONTROL: {"mode": "open"},
+    Operation.SETTINGS_EDIT: {},
     Operation.JOB_PARAMETERS: {"source": "a = 1"},
     Operation.INVITATION_CREATE: {"role": "viewer"},
     Operation.INVITATION_LOOK: {"token": TOKEN},

@@ -16,7 +16,6 @@ from typing import TypeVar
 from collegium.backends.ports import Backend
 from collegium.db import Database
 from collegium.domain.errors import DomainError
-from collegium.domain.queues import JobBounds
 from collegium.services.controller.housekeeping import Housekeeping
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
@@ -61,7 +60,7 @@ class Controller:
     def _forget(self) -> None:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
         self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock)
-        submitter = Submitter(self._database, self._backend, self._clock, JobBounds())
+        submitter = Submitter(self._database, self._backend, self._clock, self._options.bounds)
         self.schedules = ScheduleRounds(
             self._database, submitter, self._wake.set, self.lease, self._metrics, self._clock
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from collegium.domain.queues import JobBounds
 from collegium.identity.directory import Directory
 from collegium.identity.settings import KeycloakSettings
 from collegium.services.controller.revocation import RevocationPolicy
@@ -26,3 +27,4 @@ class ControlOptions:
     audit_age: timedelta = timedelta(days=365)
     keycloak: KeycloakSettings | None = None
     directory: Callable[[KeycloakSettings], Directory] = keycloak_directory
+    bounds: JobBounds = field(default_factory=JobBounds)

@@ -10,14 +10,17 @@ from functools import partial
 from typing import Any
 
 from collegium.db import Database, UnitOfWork
+from collegium.db.jobs import InLine
+from collegium.domain.admission import Place
 from collegium.domain.errors import DomainError
 from collegium.domain.identity import refuse_inactive
 from collegium.domain.jobs import Job, JobReason, JobState
 from collegium.domain.launch import LaunchOptions, resolve
 from collegium.domain.policy import Operation
-from collegium.domain.quota import Place, Waiting, WorkloadKind
+from collegium.domain.quota import WorkloadKind
 from collegium.quota.ledger import Claim, Ledger
 from collegium.services.controller.lease import Lease
+from collegium.services.jobs.queue import read_queue, waiting
 from collegium.services.metrics import Metrics
 
 #: Seconds after which a queue is looked at even if nothing that we can see has changed (limits, grants, memberships).
@@ -62,34 +65,45 @@ class Admission:
             live.setdefault(r.group, []).append((r.id, r.state))
             if r.kind is WorkloadKind.JOB:
                 counts[JobState.PREPARING if r.bound_at is None else JobState.RUNNING] += 1
-        waiting = uow.jobs.waiting()
-        self._metrics.jobs({**counts, JobState.PENDING: sum(waiting.values())})
-        return {g: (n, uow.events.last(g), tuple(live.get(g, ()))) for g, n in waiting.items()}
+        self._metrics.jobs({**counts, JobState.PENDING: sum(uow.jobs.waiting().values())})
+        modes = {g: s.mode for g, s in uow.group_settings.all().items()}
+        return {
+            g: (n, uow.events.last(g), tuple(live.get(g, ())), priorities, modes.get(g))
+            for g, (n, priorities) in uow.jobs.pressing(self._clock()).items()
+        }
 
     def _admit(self, uow: UnitOfWork, group: str) -> list[Job]:
         # The group's row first: whoever else writes in this group waits, and what is read below stays true.
         uow.groups.lock(group)
-        queue = self._still_granted(uow, group, uow.jobs.open([JobState.PENDING], group))
-        places = Ledger().admit(uow, group, [(Waiting(j.id, j.user, j.resources), _claim(j)) for j in queue])
         moment, admitted = self._clock(), []
-        for job, place in zip(queue, places, strict=False):
+        queue = read_queue(uow, group, moment)
+        if queue.paused:
+            for job in queue.ready[:EXPLAINED]:
+                _say(uow, job, JobReason.QUEUE_PAUSED, queue.settings.why())
+            return []
+        ready = self._still_granted(uow, group, queue.ready)
+        asked = [(waiting(j), _claim(group, j)) for j in ready]
+        places = Ledger().admit(uow, group, asked, moment, queue.ends)
+        for job, place in zip(ready, places, strict=False):
             if place.admit:
-                attempt = job.attempt + 1
-                admitted.append(
-                    uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, ADMITTED_TEXT, moment, attempt=attempt)
-                )
+                admitted.append(self._let_in(uow, group, job))
             else:
                 _explain(uow, job, place)
         self._metrics.decisions(len(admitted), len(places) - len(admitted))
         return admitted
 
-    def _still_granted(self, uow: UnitOfWork, group: str, queue: list[Job]) -> list[Job]:
+    def _let_in(self, uow: UnitOfWork, group: str, waits: InLine) -> Job:
+        job = _whole(uow, group, waits)
+        attempt = job.attempt + 1
+        return uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, ADMITTED_TEXT, self._clock(), attempt=attempt)
+
+    def _still_granted(self, uow: UnitOfWork, group: str, queue: list[InLine]) -> list[InLine]:
         """Those whose author may still run what they asked for; the others end here, with the reason."""
         offer = uow.catalog.offer(group)
         checked: dict[tuple[str, str, str], DomainError | None] = {}
-        kept: list[Job] = []
+        kept: list[InLine] = []
         for job in queue:
-            ask = (job.user, job.spec.instance_type, job.spec.image)
+            ask = (job.user, job.instance_type, job.image)
             if ask not in checked:
                 try:
                     refuse_inactive(uow.identities.of_user(job.user))
@@ -103,8 +117,15 @@ class Admission:
                 kept.append(job)
             else:
                 text = f"It may no longer run: {refusal.message}"
-                uow.jobs.move(job, JobState.FAILED, JobReason.NO_LONGER_GRANTED, text, self._clock())
+                whole = _whole(uow, group, job)
+                uow.jobs.move(whole, JobState.FAILED, JobReason.NO_LONGER_GRANTED, text, self._clock())
         return kept
+
+
+def _whole(uow: UnitOfWork, group: str, waits: InLine) -> Job:
+    job = uow.jobs.get(group, waits.id)
+    assert job is not None, "read in this very transaction"
+    return job
 
 
 def _only_longer(before: Any, mark: Any) -> bool:
@@ -112,21 +133,24 @@ def _only_longer(before: Any, mark: Any) -> bool:
     return bool(mark[0] > LONG and before[2] == mark[2])
 
 
-def _claim(job: Job) -> Claim:
+def _claim(group: str, job: InLine) -> Claim:
     return Claim(
-        group=job.group,
+        group=group,
         user=job.user,
         kind=WorkloadKind.JOB,
         workload_id=job.id,
         resources=job.resources,
-        label=job.spec.name,
-        instance_type=job.spec.instance_type,
+        label=job.name,
+        instance_type=job.instance_type,
     )
 
 
-def _explain(uow: UnitOfWork, job: Job, place: Place) -> None:
-    if place.position <= EXPLAINED or job.reason is JobReason.SUBMITTED:
-        retrying = job.reason is JobReason.RETRYING
-        # Why it is started again is worth more than that it waits.
-        if not retrying:
-            uow.jobs.explain(job, JobReason.WAITING_FOR_QUOTA, place.decision.message())
+def _explain(uow: UnitOfWork, job: InLine, place: Place) -> None:
+    if place.position <= EXPLAINED or job.reason in (JobReason.SUBMITTED, JobReason.QUEUE_PAUSED):
+        _say(uow, job, JobReason.WAITING_FOR_QUOTA, place.decision.message())
+
+
+def _say(uow: UnitOfWork, job: InLine, reason: JobReason, text: str) -> None:
+    # Why it is started again is worth more than that it waits.
+    if job.reason is not JobReason.RETRYING:
+        uow.jobs.explain(job, reason, text)

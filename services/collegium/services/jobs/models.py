@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
@@ -197,8 +197,20 @@ class TagList(BaseModel):
     items: list[TagOut]
 
 
+class WaitOut(BaseModel):
+    """Something that a job waits for: room in the quota, other jobs, an open queue, or the time of its next try."""
+
+    kind: Literal["quota", "jobs", "paused", "retry"]
+    message: str
+    until: datetime | None = None
+    jobs: list[str] = []
+
+
 class JobOut(BaseModel):
-    """A job as it is now. ``queue_position`` 1 is next; amounts are quantity text."""
+    """A job as it is now. ``queue_position`` 1 is next; amounts are quantity text.
+
+    ``earliest_start`` is for the head of the line: by when it starts at the latest, as far as time limits tell.
+    """
 
     id: str
     group: str
@@ -209,6 +221,8 @@ class JobOut(BaseModel):
     reason: JobReason
     message: str
     queue_position: int | None = None
+    waiting_for: list[WaitOut] = []
+    earliest_start: datetime | None = None
     attempt: int
     max_attempts: int
     exit_code: int | None = None

@@ -7,19 +7,27 @@ from datetime import datetime, timedelta
 
 from collegium.backends.ports import RunPhase, RunStatus
 from collegium.domain.jobs import Job, JobReason, JobState
+from collegium.domain.retries import RetryOn
 
-#: Trying again cannot help with these, or is not wanted.
-_NEVER_RETRIED = frozenset({JobReason.CANCELLED, JobReason.START_FAILED, JobReason.NO_LONGER_GRANTED})
+#: What may be tried again; nothing else can help or is wanted.
+_CAUSES = {
+    JobReason.EXIT_CODE: RetryOn.EXIT_CODE,
+    JobReason.SIGNAL: RetryOn.SIGNAL,
+    JobReason.OUT_OF_MEMORY: RetryOn.OUT_OF_MEMORY,
+    JobReason.TIMEOUT: RetryOn.TIMEOUT,
+    JobReason.LOST: RetryOn.LOST,
+}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The next state of a job whose run is over; PENDING is a retry."""
+    """The next state of a job whose run is over; PENDING is a retry, not before ``eligible_at``."""
 
     state: JobState
     reason: JobReason
     message: str
     exit_code: int | None = None
+    eligible_at: datetime | None = None
 
 
 def deadline(job: Job) -> datetime | None:
@@ -41,9 +49,13 @@ def outcome(job: Job, status: RunStatus, now: datetime, traceback: str = "") -> 
             JobState.CANCELLED, JobReason.CANCELLED, f"Cancelled by {job.cancel_requested_by}.", status.exit_code
         )
     reason, message = _why(job, status, now, traceback)
-    if reason not in _NEVER_RETRIED and job.attempt <= job.spec.retries:
-        text = f"Attempt {job.attempt} of {job.spec.retries + 1} failed: {message} It is started again."
-        return Outcome(JobState.PENDING, JobReason.RETRYING, text, status.exit_code)
+    retry, cause = job.spec.retry, _CAUSES.get(reason)
+    if job.attempt <= job.spec.retries and retry.covers(cause, status.exit_code):
+        wait = retry.delay(job.attempt)
+        when = f"in {wait} seconds" if wait else "again"
+        text = f"Attempt {job.attempt} of {job.spec.retries + 1} failed: {message} It is started {when}."
+        due = min(status.finished_at or now, now) + timedelta(seconds=wait) if wait else None
+        return Outcome(JobState.PENDING, JobReason.RETRYING, text, status.exit_code, due)
     return Outcome(JobState.FAILED, reason, message, status.exit_code)
 
 

@@ -161,7 +161,10 @@ class JobRounds:
                 state, reason = JobState.CANCELLED, JobReason.CANCELLED
                 message = f"Cancelled by {current.cancel_requested_by}."
             moment = self._clock()
-            uow.jobs.move(job, state, reason, message, moment, finished_at=finished_at, exit_code=to.exit_code)
+            due = to.eligible_at if state is JobState.PENDING else None
+            uow.jobs.move(
+                job, state, reason, message, moment, finished_at=finished_at, exit_code=to.exit_code, eligible_at=due
+            )
             Ledger().release(uow, WorkloadKind.JOB, job.id)
 
         await self._lease.write(change)

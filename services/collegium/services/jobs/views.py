@@ -9,11 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from collegium.db import UnitOfWork
+from collegium.db.dependencies import Waits
+from collegium.db.jobs import InLine
 from collegium.db.specs import spec_to_json
+from collegium.domain.admission import plan_admissions
+from collegium.domain.dependencies import Ending, Need
 from collegium.domain.jobs import Event, Job, JobReason, JobState
-from collegium.domain.quota import Waiting, plan_admissions
 from collegium.quota.ledger import usage
-from collegium.services.jobs.models import EventOut, JobDetail, JobOut
+from collegium.services.jobs.models import EventOut, JobDetail, JobOut, WaitOut
+from collegium.services.jobs.queue import read_queue, waiting
 
 #: Seconds for which a computed queue is believed if no event says otherwise.
 MAX_AGE = 5.0
@@ -21,23 +25,56 @@ MAX_AGE = 5.0
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a waiting job stands: its place in line, from 1, and what it waits for, empty if it is about to start."""
+    """Where a waiting job stands: its place in line, from 1, and what it waits for; nothing if it is about to start."""
 
     position: int | None
-    message: str = ""
+    waits: tuple[WaitOut, ...] = ()
+    earliest: datetime | None = None
+
+    @property
+    def message(self) -> str:
+        """All that it waits for."""
+        return " ".join(w.message for w in self.waits)
 
 
 Line = dict[str, Standing]
 
 
-def line(uow: UnitOfWork, group: str) -> Line:
-    """The group's queue: those who are about to start, then those who wait, in the order of the planner."""
-    queue = uow.jobs.open([JobState.PENDING], group)
-    if not queue or uow.groups.get(group) is None:
-        return {}
-    places = plan_admissions(usage(uow, group), [Waiting(j.id, j.user, j.resources) for j in queue])
+def line(uow: UnitOfWork, group: str, now: datetime) -> Line:
+    """The group's queue: those who are about to start, then those who wait, in the order of the planner.
+
+    Those who are tried again later stand behind, without a place.
+    """
+    queue = read_queue(uow, group, now)
+    found = {job.id: Standing(None, (_later(job),)) for job in queue.later}
+    if not queue.ready or uow.groups.get(group) is None:
+        return found
+    if queue.paused:
+        paused = WaitOut(kind="paused", message=queue.settings.why())
+        return found | {job.id: Standing(i, (paused,)) for i, job in enumerate(queue.ready, 1)}
+    places = plan_admissions(usage(uow, group), [waiting(j) for j in queue.ready], now, queue.ends)
     ordered = [p for p in places if p.admit] + [p for p in places if not p.admit]
-    return {p.id: Standing(i, "" if p.admit else p.decision.message()) for i, p in enumerate(ordered, 1)}
+    for i, place in enumerate(ordered, 1):
+        quota = () if place.admit else (WaitOut(kind="quota", message=place.decision.message()),)
+        found[place.id] = Standing(i, quota, place.earliest)
+    return found
+
+
+def _later(job: InLine) -> WaitOut:
+    assert job.eligible_at is not None
+    at = job.eligible_at.replace(microsecond=0)
+    return WaitOut(
+        kind="retry", message=f"It is started again after {at:%Y-%m-%d %H:%M:%S} UTC.", until=job.eligible_at
+    )
+
+
+def upstream(waits: Waits) -> WaitOut:
+    """What a held job waits for."""
+    open_ones = [job for job, state in waits.states.items() if state is not None and not state.final]
+    names = ", ".join(waits.names[job] for job in open_ones[:5]) + (" and others" if len(open_ones) > 5 else "")
+    how = {Ending.SUCCEEDED: "to succeed", Ending.FAILED: "to fail", Ending.DONE: "to end"}[waits.ending]
+    which = "one of them, " if waits.need is Need.ANY and len(waits.states) > 1 else ""
+    return WaitOut(kind="jobs", message=f"It waits for {names}: {which}{how}.", jobs=open_ones)
 
 
 class Lines:
@@ -56,10 +93,14 @@ class Lines:
             return {}
         mark = (uow.events.last(group), [(r.id, r.state) for r in uow.reservations.live(group)])
         known = self._known.get(group)
-        # Limits can change without an event, so no answer lives long.
+        # Limits and priorities can change without an event, so no answer lives long.
         if known is None or known[0] != mark or time.monotonic() - known[1] > MAX_AGE:
-            known = self._known[group] = (mark, time.monotonic(), line(uow, group))
-        return known[2]
+            known = self._known[group] = (mark, time.monotonic(), line(uow, group, self._clock()))
+        held = [j.id for j in jobs if j.held]
+        if not held:
+            return known[2]
+        waits = uow.dependencies.of(held)
+        return known[2] | {job: Standing(None, (upstream(w),)) for job, w in waits.items()}
 
     def forget(self, group: str) -> None:
         """The order of the group's queue was changed by hand."""
@@ -69,8 +110,8 @@ class Lines:
 def job_out(job: Job, line: Line) -> JobOut:
     """One job of a list."""
     standing = line.get(job.id) if job.state is JobState.PENDING else None
-    position, why = (standing.position, standing.message) if standing else (None, "")
-    waits = bool(why) and job.reason is not JobReason.RETRYING
+    standing = standing or Standing(None)
+    why = standing.message
     return JobOut(
         id=job.id,
         group=job.group,
@@ -78,9 +119,11 @@ def job_out(job: Job, line: Line) -> JobOut:
         name=job.spec.name,
         kind=job.spec.kind,
         state=job.state,
-        reason=JobReason.WAITING_FOR_QUOTA if waits else job.reason,
+        reason=_reason(job, standing),
         message=f"{job.message} {why}".strip() if job.reason is JobReason.RETRYING else why or job.message,
-        queue_position=position,
+        queue_position=standing.position,
+        waiting_for=list(standing.waits),
+        earliest_start=standing.earliest,
         attempt=job.attempt,
         max_attempts=job.spec.retries + 1,
         exit_code=job.exit_code,
@@ -98,6 +141,14 @@ def job_out(job: Job, line: Line) -> JobOut:
         values=dict(job.spec.chosen),
         timeout_seconds=job.spec.timeout_seconds,
     )
+
+
+def _reason(job: Job, standing: Standing) -> JobReason:
+    """What it waits for says more than that it was submitted, but less than why it is started again."""
+    if not standing.waits or job.reason is JobReason.RETRYING:
+        return job.reason
+    kinds = {"quota": JobReason.WAITING_FOR_QUOTA, "paused": JobReason.QUEUE_PAUSED, "jobs": JobReason.WAITING_FOR_JOBS}
+    return kinds.get(standing.waits[0].kind, job.reason)
 
 
 def job_detail(job: Job, line: Line, history: list[Event]) -> JobDetail:

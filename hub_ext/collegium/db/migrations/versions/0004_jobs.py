@@ -1,7 +1,5 @@
 """Priorities, notes, tags, dependencies, sweeps and figures of jobs; settings of groups"""
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,0 +1,1 @@
+"""A group's queue of jobs, and what its admins set about jobs."""
