@@ -34,6 +34,7 @@ _s, _r, _j = schedules.c, schedule_runs.c, t.jobs.c
 # Literal text: with bound values neither database would use the partial indexes.
 _ACTIVE = sa.text("schedules.state = 'Active'")
 _UNSETTLED = sa.text("schedule_runs.state IN ('Due', 'Submitted')")
+_JOB_GOES_ON = sa.text("jobs.state IN ('Pending', 'Preparing', 'Running')")
 _JOB_ENDED = sa.text("jobs.state IN ('Succeeded', 'Failed', 'Cancelled')")
 
 
@@ -217,7 +218,7 @@ class ScheduleRuns:
             sa.select(schedule_runs)
             .join_from(schedule_runs, t.jobs, _j.id == _r.job_id, isouter=True)
             .where(_UNSETTLED, _r.schedule_id == schedule_id)
-            .where((_r.state == RunState.DUE.value) | (_j.id.is_not(None) & sa.not_(_JOB_ENDED)))
+            .where((_r.state == RunState.DUE.value) | _JOB_GOES_ON)
             .order_by(_r.sequence)
         )
         if before is not None:
