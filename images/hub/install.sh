@@ -30,12 +30,12 @@ dependencies)
   compile /opt/collegium/lib
   ;;
 application)
-  /opt/collegium/bin/pip install -q --no-compile --no-index --no-deps --no-build-isolation /source
+  /opt/collegium/bin/pip install -q --no-compile --no-index --no-deps --no-build-isolation /source /source/client
   ours=$(echo /opt/collegium/lib/python3*/site-packages/collegium)
   mkdir -p "$ours/services/pages/static/portal-bundle"
   cp /portal/* "$ours/services/pages/static/portal-bundle/"
   chmod -R u=rwX,go=rX "$ours/services/pages/static/portal-bundle"
-  compile "$ours"
+  compile "$ours" "${ours}_client"
   ;;
 *)
   sed -n 2p "$0"

@@ -44,6 +44,13 @@ application)
   cp -R /sidebar/. "$target"/
   cp -R /skeleton/. /opt/collegium-skeleton/
   chmod -R u=rwX,go=rX "$target" /opt/collegium-skeleton
+  # The client is pure Python and all that it needs is pinned: a copy, and the command that a wheel would make.
+  packages=$(echo /opt/user/lib/python3*/site-packages)
+  cp -R /client/collegium_client "$packages"/
+  chmod -R u=rwX,go=rX "$packages/collegium_client"
+  compile "$packages/collegium_client"
+  printf '%s\n' '#!/opt/user/bin/python3' 'from collegium_client.__main__ import main' '' 'main()' > /opt/user/bin/collegium
+  chmod 755 /opt/user/bin/collegium
   install -m 755 "$here/start.sh" /usr/local/bin/collegium-start
   ;;
 *)

@@ -18,7 +18,8 @@ from collegium_client.outcome import AnyJob, status_of
 def told(job: AnyJob) -> str:
     """A job's state in a few words."""
     where = f", position {job.queue_position}" if job.queue_position else ""
-    code = f", exit code {job.exit_code}" if job.exit_code else ""
+    # What was cancelled may or may not have come to a code; it says nothing.
+    code = f", exit code {job.exit_code}" if job.exit_code and job.state == "Failed" else ""
     return f"{job.state}{where}{code}{f' ({job.message})' if job.message else ''}"
 
 

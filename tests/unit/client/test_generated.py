@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,3 +75,10 @@ def test_values_cannot_leave_their_place_in_the_path() -> None:
     assert operations.get_groups_group_jobs_job("a/b", "../x?y#z").path == "/api/v1/groups/a%2Fb/jobs/..%2Fx%3Fy%23z"
     path = operations.get_groups_group_jobs_job_artifacts_path("g", "j", "plots/a b.png").path
     assert path.endswith("/artifacts/plots/a%20b.png")
+
+
+def test_the_library_needs_nothing_of_the_command_and_nothing_of_the_server() -> None:
+    """What a thin install has is enough."""
+    code = "import sys, collegium_client; print(sorted({'click', 'yaml', 'collegium', 'tornado'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 from jupyterhub.spawner import SpawnException
@@ -402,3 +403,36 @@ async def test_an_account_that_is_over_starts_nothing(bench, standing) -> None:
         # Where the catalog says who there is again, accounts of the provider count no more.
         uow.providers.begin("", now())
     assert await spawner.start()
+
+
+@pytest.mark.parametrize(
+    ("server", "jobs"),
+    [
+        ("physics", ["custom:collegium:jobs:write!group=physics"]),
+        ("", []),
+        ("a!user=bob", []),
+        ("x,y", []),
+        ("A B", []),
+    ],
+)
+def test_a_servers_own_token_is_for_jobs_of_its_group(bench, server: str, jobs: list[str], monkeypatch) -> None:
+    from jupyterhub import orm
+
+    monkeypatch.setattr(orm.Role, "find", lambda db, name: SimpleNamespace(scopes=["users:activity!user"]))
+    spawner = bench.spawner("ann", server)
+    spawner.user.db = None
+    assert spawner.server_token_scopes == [
+        "users:activity!user",
+        "access:services!service=collegium",
+        "custom:collegium:groups:read!user=ann",
+        *jobs,
+    ]
+
+
+async def test_servers_are_told_where_the_service_is(bench) -> None:
+    spawner = bench.spawner()
+    await spawner.start()
+    assert "COLLEGIUM_SERVICE_URL" not in spawner.get_env()
+    spawner.service_address = "http://127.0.0.1:10101/"
+    spawner.hub.base_url = "/jupyter/hub/"
+    assert spawner.get_env()["COLLEGIUM_SERVICE_URL"] == "http://127.0.0.1:10101/jupyter/services/collegium"
