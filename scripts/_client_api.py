@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from _client_types import Types
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "docs/openapi.json"
 TARGET = ROOT / "client/collegium_client"
 HEAD = "Generated from docs/openapi.json by scripts/client-api; do not edit."
 JSON = "application/json"
 _METHODS = ("get", "post", "put", "patch", "delete")
-_SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 #: Names that pydantic's own base class uses.
 _TAKEN = {"copy", "json", "dict", "schema", "construct", "validate"}
 
@@ -30,7 +31,9 @@ MODELS = '''\
 from __future__ import annotations
 
 import enum
-{imports}
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
 from pydantic import Field
 
 from collegium_client.base import Reply, Request
@@ -47,7 +50,8 @@ OPERATIONS = '''\
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import {typing}
+from datetime import date, datetime
+from typing import Any, Literal
 
 from collegium_client import models as m
 from collegium_client.wire import Operation, place
@@ -61,7 +65,8 @@ METHODS = '''\
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import {typing}, TypeVar
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
 
 from collegium_client import models as m
 from collegium_client import operations
@@ -107,10 +112,15 @@ def generate(document: dict[str, Any]) -> dict[str, str]:
 
 
 def formatted(text: str) -> str:
-    """As ``ruff format`` leaves it."""
-    ruff = Path(sys.executable).with_name("ruff")
-    command = [str(ruff), "format", "--line-length", "120", "--stdin-filename", "generated.py", "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    """As ruff leaves it, without the imports that are not needed."""
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    for words in (
+        ["check", "--isolated", "--select", "F401", "--fix-only", "-q"],
+        ["format", "--line-length", "120"],
+    ):
+        command = [ruff, *words, "--stdin-filename", "generated.py", "-"]
+        text = subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    return text
 
 
 def short_names(schemas: dict[str, Any]) -> dict[str, str]:
@@ -160,58 +170,6 @@ def each(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield method, path, item[method]
 
 
-class Types:
-    """Python types of schemas. ``open_enums``: words of a newer server are text, not an error."""
-
-    def __init__(
-        self, schemas: dict[str, Any], names: dict[str, str], prefix: str = "", open_enums: bool = False
-    ) -> None:
-        self._schemas, self._names, self._prefix, self._open = schemas, names, prefix, open_enums
-
-    def of(self, schema: Any) -> str:
-        """The annotation. Raises ValueError for a schema that this script does not know."""
-        if schema in ({}, True):
-            return "Any"
-        if "$ref" in schema:
-            return self._named(schema["$ref"].rpartition("/")[2])
-        for key in ("anyOf", "oneOf"):
-            if key in schema:
-                return " | ".join(dict.fromkeys(self.of(part) for part in schema[key]))
-        if "allOf" in schema and len(schema["allOf"]) == 1:
-            return self.of(schema["allOf"][0])
-        if "const" in schema:
-            return f"Literal[{schema['const']!r}]"
-        if "enum" in schema:
-            words = f"Literal[{', '.join(map(repr, schema['enum']))}]"
-            return f"Annotated[{words} | str, _OPEN]" if self._open else words
-        if isinstance(schema.get("type"), list):
-            return " | ".join(self.of({**schema, "type": kind}) for kind in schema["type"])
-        return self._typed(schema)
-
-    def _named(self, name: str) -> str:
-        schema = self._schemas[name]
-        if schema == {}:
-            return "Any"
-        own = self._prefix + self._names[name]
-        return f"Annotated[{own} | str, _OPEN]" if self._open and "enum" in schema else own
-
-    def _typed(self, schema: dict[str, Any]) -> str:
-        match schema.get("type"):
-            case "array" if "prefixItems" in schema:
-                return f"tuple[{', '.join(self.of(part) for part in schema['prefixItems'])}]"
-            case "array":
-                return f"list[{self.of(schema.get('items', {}))}]"
-            case "object" if "properties" not in schema:
-                return f"dict[str, {self.of(schema.get('additionalProperties', {}))}]"
-            case "string" if schema.get("format") == "date-time":
-                return "datetime"
-            case "string" if schema.get("format") == "date":
-                return "date"
-            case str() as kind if kind in _SCALARS:
-                return _SCALARS[kind]
-        raise ValueError(f"this script does not know such a schema: {json.dumps(schema)[:300]}")
-
-
 def models(schemas: dict[str, Any], names: dict[str, str], sent: set[str]) -> str:
     """The text of ``models.py``."""
     parts = []
@@ -223,10 +181,7 @@ def models(schemas: dict[str, Any], names: dict[str, str], sent: set[str]) -> st
                 enum(names[name], schema) if "enum" in schema else model(names[name], schema, name in sent, types)
             )
     body = "\n\n".join(parts)
-    standard = sorted({w for w in ("Annotated", "Any", "Literal") if re.search(rf"\b{w}\b", body)})
-    times = [w for w in ("date", "datetime") if re.search(rf"\b{w}\b", body)]
-    imports = f"from datetime import {', '.join(times)}\nfrom typing import {', '.join(standard)}\n"
-    return MODELS.format(head=HEAD, imports=imports, body=body)
+    return MODELS.format(head=HEAD, body=body)
 
 
 def enum(name: str, schema: dict[str, Any]) -> str:
@@ -362,12 +317,7 @@ def operations(document: dict[str, Any], names: dict[str, str]) -> str:
             f"    return Operation({', '.join(arguments)})\n"
         )
     body = "\n\n".join(parts)
-    return OPERATIONS.format(head=HEAD, typing=typing("Any", body), body=body)
-
-
-def typing(always: str, body: str) -> str:
-    """Names to import."""
-    return ", ".join([always, *(["Literal"] if "Literal[" in body else [])])
+    return OPERATIONS.format(head=HEAD, body=body)
 
 
 def methods(document: dict[str, Any], names: dict[str, str]) -> str:
@@ -383,7 +333,7 @@ def methods(document: dict[str, Any], names: dict[str, str]) -> str:
                 f"        return {wait}self.send(operations.{call.name}({call.passed}))\n"
             )
     body = CLASSES.format(plain="\n".join(plain), awaitable="\n".join(awaitable))
-    return METHODS.format(head=HEAD, typing=typing("Any", body), body=body)
+    return METHODS.format(head=HEAD, body=body)
 
 
 def stale(document: dict[str, Any] | None = None) -> list[str]:

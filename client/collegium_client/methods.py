@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from collegium_client import models as m
@@ -150,7 +151,33 @@ class Methods:
         """The identity provider, and what is not set up."""
         return self.send(operations.get_identity())
 
-    def get_groups_group_jobs(
+    def get_groups_group_queue(self, group: str) -> m.QueueOut:
+        """The group's queue: its mode, how many wait, who is next."""
+        return self.send(operations.get_groups_group_queue(group))
+
+    def patch_groups_group_queue(self, group: str, body: m.QueueIn | Mapping[str, Any]) -> m.QueueOut:
+        """Open, pause or drain the queue."""
+        return self.send(operations.patch_groups_group_queue(group, body))
+
+    def get_groups_group_settings(self, group: str) -> m.SettingsOut:
+        """What the group's admins set about jobs."""
+        return self.send(operations.get_groups_group_settings(group))
+
+    def patch_groups_group_settings(self, group: str, body: m.SettingsIn | Mapping[str, Any]) -> m.SettingsOut:
+        """Change settings within the platform's bounds."""
+        return self.send(operations.patch_groups_group_settings(group, body))
+
+    def get_groups_group_tags(self, group: str) -> m.TagList:
+        """Tags of the group's jobs."""
+        return self.send(operations.get_groups_group_tags(group))
+
+    def post_groups_group_notebook_parameters(
+        self, group: str, body: m.SourceIn | Mapping[str, Any]
+    ) -> m.ParameterList:
+        """What the parameters cell of a notebook declares."""
+        return self.send(operations.post_groups_group_notebook_parameters(group, body))
+
+    def get_groups_group_schedules(
         self,
         group: str,
         *,
@@ -159,10 +186,90 @@ class Methods:
         text: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> m.JobPage:
-        """Jobs, newest first."""
+    ) -> m.SchedulePage:
+        """Schedules, oldest first."""
         return self.send(
-            operations.get_groups_group_jobs(group, state=state, user=user, text=text, limit=limit, cursor=cursor)
+            operations.get_groups_group_schedules(group, state=state, user=user, text=text, limit=limit, cursor=cursor)
+        )
+
+    def post_groups_group_schedules(self, group: str, body: m.ScheduleIn | Mapping[str, Any]) -> m.ScheduleDetail:
+        """Make a schedule."""
+        return self.send(operations.post_groups_group_schedules(group, body))
+
+    def post_groups_group_schedules_preview(self, group: str, body: m.PreviewIn | Mapping[str, Any]) -> m.PreviewOut:
+        """When a recurrence would be due next."""
+        return self.send(operations.post_groups_group_schedules_preview(group, body))
+
+    def get_groups_group_schedules_schedule(self, group: str, schedule: str) -> m.ScheduleDetail:
+        """One schedule with job, trend and history."""
+        return self.send(operations.get_groups_group_schedules_schedule(group, schedule))
+
+    def patch_groups_group_schedules_schedule(
+        self, group: str, schedule: str, body: m.SchedulePatch | Mapping[str, Any]
+    ) -> m.ScheduleDetail:
+        """Change a schedule."""
+        return self.send(operations.patch_groups_group_schedules_schedule(group, schedule, body))
+
+    def delete_groups_group_schedules_schedule(self, group: str, schedule: str) -> m.ScheduleOut:
+        """Remove a schedule with its history; its jobs stay."""
+        return self.send(operations.delete_groups_group_schedules_schedule(group, schedule))
+
+    def post_groups_group_schedules_schedule_pause(self, group: str, schedule: str) -> m.ScheduleDetail:
+        """Nothing is due until it is resumed."""
+        return self.send(operations.post_groups_group_schedules_schedule_pause(group, schedule))
+
+    def post_groups_group_schedules_schedule_resume(
+        self, group: str, schedule: str, body: m.ResumeIn | Mapping[str, Any]
+    ) -> m.ScheduleDetail:
+        """Due times count again; perhaps as somebody else's jobs."""
+        return self.send(operations.post_groups_group_schedules_schedule_resume(group, schedule, body))
+
+    def post_groups_group_schedules_schedule_run(
+        self, group: str, schedule: str, *, idempotency_key: str | None = None
+    ) -> m.ScheduleRunOut:
+        """A run beside its times."""
+        return self.send(
+            operations.post_groups_group_schedules_schedule_run(group, schedule, idempotency_key=idempotency_key)
+        )
+
+    def get_groups_group_schedules_schedule_runs(
+        self, group: str, schedule: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.ScheduleRunPage:
+        """What became of its due times, newest first, and the trend."""
+        return self.send(
+            operations.get_groups_group_schedules_schedule_runs(group, schedule, limit=limit, cursor=cursor)
+        )
+
+    def get_groups_group_jobs(
+        self,
+        group: str,
+        *,
+        state: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+        tag: str | None = None,
+        sweep: str | None = None,
+        finished_before: datetime | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        sort: str | None = None,
+        total: bool | None = None,
+    ) -> m.JobPage:
+        """Jobs, by default the newest first."""
+        return self.send(
+            operations.get_groups_group_jobs(
+                group,
+                state=state,
+                user=user,
+                text=text,
+                tag=tag,
+                sweep=sweep,
+                finished_before=finished_before,
+                limit=limit,
+                cursor=cursor,
+                sort=sort,
+                total=total,
+            )
         )
 
     def post_groups_group_jobs(
@@ -174,6 +281,10 @@ class Methods:
     def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
         """One job with its spec, manifest and history."""
         return self.send(operations.get_groups_group_jobs_job(group, job))
+
+    def patch_groups_group_jobs_job(self, group: str, job: str, body: m.JobEdit | Mapping[str, Any]) -> m.JobOut:
+        """Change notes, tags, or the priority of a job that waits."""
+        return self.send(operations.patch_groups_group_jobs_job(group, job, body))
 
     def post_groups_group_jobs_job_cancel(self, group: str, job: str) -> m.JobOut:
         """Ask for the end of a job."""
@@ -330,7 +441,33 @@ class AsyncMethods:
         """The identity provider, and what is not set up."""
         return await self.send(operations.get_identity())
 
-    async def get_groups_group_jobs(
+    async def get_groups_group_queue(self, group: str) -> m.QueueOut:
+        """The group's queue: its mode, how many wait, who is next."""
+        return await self.send(operations.get_groups_group_queue(group))
+
+    async def patch_groups_group_queue(self, group: str, body: m.QueueIn | Mapping[str, Any]) -> m.QueueOut:
+        """Open, pause or drain the queue."""
+        return await self.send(operations.patch_groups_group_queue(group, body))
+
+    async def get_groups_group_settings(self, group: str) -> m.SettingsOut:
+        """What the group's admins set about jobs."""
+        return await self.send(operations.get_groups_group_settings(group))
+
+    async def patch_groups_group_settings(self, group: str, body: m.SettingsIn | Mapping[str, Any]) -> m.SettingsOut:
+        """Change settings within the platform's bounds."""
+        return await self.send(operations.patch_groups_group_settings(group, body))
+
+    async def get_groups_group_tags(self, group: str) -> m.TagList:
+        """Tags of the group's jobs."""
+        return await self.send(operations.get_groups_group_tags(group))
+
+    async def post_groups_group_notebook_parameters(
+        self, group: str, body: m.SourceIn | Mapping[str, Any]
+    ) -> m.ParameterList:
+        """What the parameters cell of a notebook declares."""
+        return await self.send(operations.post_groups_group_notebook_parameters(group, body))
+
+    async def get_groups_group_schedules(
         self,
         group: str,
         *,
@@ -339,10 +476,92 @@ class AsyncMethods:
         text: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> m.JobPage:
-        """Jobs, newest first."""
+    ) -> m.SchedulePage:
+        """Schedules, oldest first."""
         return await self.send(
-            operations.get_groups_group_jobs(group, state=state, user=user, text=text, limit=limit, cursor=cursor)
+            operations.get_groups_group_schedules(group, state=state, user=user, text=text, limit=limit, cursor=cursor)
+        )
+
+    async def post_groups_group_schedules(self, group: str, body: m.ScheduleIn | Mapping[str, Any]) -> m.ScheduleDetail:
+        """Make a schedule."""
+        return await self.send(operations.post_groups_group_schedules(group, body))
+
+    async def post_groups_group_schedules_preview(
+        self, group: str, body: m.PreviewIn | Mapping[str, Any]
+    ) -> m.PreviewOut:
+        """When a recurrence would be due next."""
+        return await self.send(operations.post_groups_group_schedules_preview(group, body))
+
+    async def get_groups_group_schedules_schedule(self, group: str, schedule: str) -> m.ScheduleDetail:
+        """One schedule with job, trend and history."""
+        return await self.send(operations.get_groups_group_schedules_schedule(group, schedule))
+
+    async def patch_groups_group_schedules_schedule(
+        self, group: str, schedule: str, body: m.SchedulePatch | Mapping[str, Any]
+    ) -> m.ScheduleDetail:
+        """Change a schedule."""
+        return await self.send(operations.patch_groups_group_schedules_schedule(group, schedule, body))
+
+    async def delete_groups_group_schedules_schedule(self, group: str, schedule: str) -> m.ScheduleOut:
+        """Remove a schedule with its history; its jobs stay."""
+        return await self.send(operations.delete_groups_group_schedules_schedule(group, schedule))
+
+    async def post_groups_group_schedules_schedule_pause(self, group: str, schedule: str) -> m.ScheduleDetail:
+        """Nothing is due until it is resumed."""
+        return await self.send(operations.post_groups_group_schedules_schedule_pause(group, schedule))
+
+    async def post_groups_group_schedules_schedule_resume(
+        self, group: str, schedule: str, body: m.ResumeIn | Mapping[str, Any]
+    ) -> m.ScheduleDetail:
+        """Due times count again; perhaps as somebody else's jobs."""
+        return await self.send(operations.post_groups_group_schedules_schedule_resume(group, schedule, body))
+
+    async def post_groups_group_schedules_schedule_run(
+        self, group: str, schedule: str, *, idempotency_key: str | None = None
+    ) -> m.ScheduleRunOut:
+        """A run beside its times."""
+        return await self.send(
+            operations.post_groups_group_schedules_schedule_run(group, schedule, idempotency_key=idempotency_key)
+        )
+
+    async def get_groups_group_schedules_schedule_runs(
+        self, group: str, schedule: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.ScheduleRunPage:
+        """What became of its due times, newest first, and the trend."""
+        return await self.send(
+            operations.get_groups_group_schedules_schedule_runs(group, schedule, limit=limit, cursor=cursor)
+        )
+
+    async def get_groups_group_jobs(
+        self,
+        group: str,
+        *,
+        state: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+        tag: str | None = None,
+        sweep: str | None = None,
+        finished_before: datetime | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        sort: str | None = None,
+        total: bool | None = None,
+    ) -> m.JobPage:
+        """Jobs, by default the newest first."""
+        return await self.send(
+            operations.get_groups_group_jobs(
+                group,
+                state=state,
+                user=user,
+                text=text,
+                tag=tag,
+                sweep=sweep,
+                finished_before=finished_before,
+                limit=limit,
+                cursor=cursor,
+                sort=sort,
+                total=total,
+            )
         )
 
     async def post_groups_group_jobs(
@@ -354,6 +573,10 @@ class AsyncMethods:
     async def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
         """One job with its spec, manifest and history."""
         return await self.send(operations.get_groups_group_jobs_job(group, job))
+
+    async def patch_groups_group_jobs_job(self, group: str, job: str, body: m.JobEdit | Mapping[str, Any]) -> m.JobOut:
+        """Change notes, tags, or the priority of a job that waits."""
+        return await self.send(operations.patch_groups_group_jobs_job(group, job, body))
 
     async def post_groups_group_jobs_job_cancel(self, group: str, job: str) -> m.JobOut:
         """Ask for the end of a job."""

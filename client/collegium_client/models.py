@@ -23,6 +23,14 @@ class Action(enum.StrEnum):
     CONFIGURE_TOTP = "CONFIGURE_TOTP"
 
 
+class Ending(enum.StrEnum):
+    """Which end is wanted; ``done`` is any, also a cancelled or skipped one."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DONE = "done"
+
+
 class JobKind(enum.StrEnum):
     """A shell command, or a notebook run by papermill."""
 
@@ -47,6 +55,9 @@ class JobReason(enum.StrEnum):
     START_FAILED = "StartFailed"
     RETRYING = "Retrying"
     NO_LONGER_GRANTED = "NoLongerGranted"
+    WAITING_FOR_JOBS = "WaitingForJobs"
+    QUEUE_PAUSED = "QueuePaused"
+    SKIPPED = "Skipped"
 
 
 class JobState(enum.StrEnum):
@@ -60,12 +71,66 @@ class JobState(enum.StrEnum):
     CANCELLED = "Cancelled"
 
 
+class Missed(enum.StrEnum):
+    """What becomes of due times at which no controller was there: nothing, one run for all of them, or each."""
+
+    SKIP = "skip"
+    ONCE = "once"
+    ALL = "all"
+
+
+class Need(enum.StrEnum):
+    """Of how many."""
+
+    ALL = "all"
+    ANY = "any"
+
+
 class Outcome(enum.StrEnum):
     """How it ended."""
 
     DONE = "done"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+class Overlap(enum.StrEnum):
+    """What becomes of a due time while an earlier run goes on: both run, the new one is left out, the old one ends."""
+
+    ALLOW = "allow"
+    FORBID = "forbid"
+    REPLACE = "replace"
+
+
+class ParameterType(enum.StrEnum):
+    """What a value may be. ``any`` is whatever JSON can say; it is what an expression in a notebook comes to."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    LIST = "list"
+    OBJECT = "object"
+    ANY = "any"
+
+
+class QueueMode(enum.StrEnum):
+    """open; paused: jobs are taken and none starts; draining: none is taken, those that wait still start."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    DRAINING = "draining"
+
+
+class RetryOn(enum.StrEnum):
+    """A kind of failure. Cancelled jobs, and those that cannot start at all, are never started again."""
+
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    LOST = "lost"
 
 
 class RevocationReason(enum.StrEnum):
@@ -86,12 +151,64 @@ class Role(enum.StrEnum):
     ADMIN = "admin"
 
 
+class RunReason(enum.StrEnum):
+    """Why a run is in its state."""
+
+    FIRED = "Fired"
+    SUBMITTED = "Submitted"
+    JOB_ENDED = "JobEnded"
+    OVERLAP = "Overlap"
+    REPLACED = "Replaced"
+    NOT_SUBMITTED = "NotSubmitted"
+    NO_RIGHT = "NoRight"
+    PAUSED = "Paused"
+
+
+class RunState(enum.StrEnum):
+    """Due is written before anything is done about it; Submitted has a job; the rest is final."""
+
+    DUE = "Due"
+    SUBMITTED = "Submitted"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    SKIPPED = "Skipped"
+
+
+class ScheduleReason(enum.StrEnum):
+    """Why a schedule is in its state."""
+
+    STARTED = "Started"
+    BY_USER = "ByUser"
+    FAILURE_STREAK = "FailureStreak"
+    NO_RIGHT = "NoRight"
+    INVALID = "Invalid"
+    MAX_RUNS = "MaxRuns"
+    NO_MORE_DUE = "NoMoreDue"
+
+
+class ScheduleState(enum.StrEnum):
+    """An ended schedule has no due time left; changing it may give it some."""
+
+    ACTIVE = "Active"
+    PAUSED = "Paused"
+    ENDED = "Ended"
+
+
 class Standing(enum.StrEnum):
     """Whether an account may be used. ``deleted`` keeps the name for ever: another account never inherits it."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
     DELETED = "deleted"
+
+
+class Trigger(enum.StrEnum):
+    """Why a run came about: its time, a time that was missed, or a person."""
+
+    TIME = "time"
+    MISSED = "missed"
+    PERSON = "person"
 
 
 class WorkloadKind(enum.StrEnum):
@@ -180,6 +297,14 @@ class ContextOut(Reply):
     ending: list[RevocationOut]
 
 
+class CronIn(Request):
+    """At the times of a cron expression. Skipped local times are due at the next that exists, repeated ones once."""
+
+    kind: Literal["cron"]
+    expression: str
+    zone: str = "UTC"
+
+
 class DatasetOut(Reply):
     """A dataset granted to the group."""
 
@@ -194,6 +319,22 @@ class DeletedOut(Reply):
     """What is gone."""
 
     id: str
+
+
+class DependsIn(Request):
+    """Jobs that must have ended before this one may start."""
+
+    jobs: list[str]
+    need: Need = Need("all")
+    ending: Ending = Ending("succeeded")
+
+
+class DueOut(Reply):
+    """A due time: the instant, what the zone's clock shows then, and what is odd about it."""
+
+    at: datetime
+    local: str
+    note: str = ""
 
 
 class EndingHolder(Reply):
@@ -299,6 +440,16 @@ class GroupsUserOut(Reply):
     platform_admin: bool
 
 
+class HeadOut(Reply):
+    """The first job in line that the group has no room for; room is kept for it."""
+
+    id: str
+    name: str
+    user: str
+    message: str
+    earliest_start: datetime | None = None
+
+
 class HealthOut(Reply):
     """``status`` is ``ok`` or ``failing``; each part says ``ok`` or what is wrong, without details."""
 
@@ -391,6 +542,15 @@ class InstanceTypeOut(Reply):
     left: dict[str, str]
 
 
+class IntervalIn(Request):
+    """Every so many seconds that pass, counted from an anchor; changes of the clock do not matter."""
+
+    kind: Literal["interval"]
+    every: int
+    anchor: str | None = None
+    zone: str = "UTC"
+
+
 class InvitationCreated(Reply):
     """``link`` is in this answer and nowhere else. ``mail_problem`` says why no mail went out; the link works still."""
 
@@ -467,6 +627,8 @@ class JobDetail(Reply):
     reason: Annotated[JobReason | str, _OPEN]
     message: str
     queue_position: int | None = None
+    waiting_for: list[WaitOut] = Field(default_factory=list)
+    earliest_start: datetime | None = None
     attempt: int
     max_attempts: int
     exit_code: int | None = None
@@ -478,9 +640,22 @@ class JobDetail(Reply):
     finished_at: datetime | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    priority: int = 0
+    tags: list[str] = Field(default_factory=list)
+    notes: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+    timeout_seconds: int = 0
     spec: dict[str, Any]
     launch: dict[str, Any]
     history: list[EventOut]
+
+
+class JobEdit(Request):
+    """What can be changed after submit; what is left out stays."""
+
+    notes: str | None = None
+    tags: list[str] | None = None
+    priority: int | None = None
 
 
 class JobIn(Request):
@@ -493,12 +668,22 @@ class JobIn(Request):
     image: str
     environment: dict[str, str] = Field(default_factory=dict)
     working_directory: WorkingDirectoryIn | None = None
-    timeout_seconds: int = 0
+    timeout_seconds: int | None = None
     retries: int = 0
+    retry: RetryIn | None = None
+    parameters: dict[str, ParameterIn] = Field(default_factory=dict)
+    values: dict[str, Any] = Field(default_factory=dict)
+    priority: int = 0
+    depends_on: DependsIn | None = None
+    tags: list[str] = Field(default_factory=list)
+    notes: str = ""
 
 
 class JobOut(Reply):
-    """A job as it is now. ``queue_position`` 1 is next; amounts are quantity text."""
+    """A job as it is now. ``queue_position`` 1 is next; amounts are quantity text.
+
+    ``earliest_start`` is for the head of the line: by when it starts at the latest, as far as time limits tell.
+    """
 
     id: str
     group: str
@@ -509,6 +694,8 @@ class JobOut(Reply):
     reason: Annotated[JobReason | str, _OPEN]
     message: str
     queue_position: int | None = None
+    waiting_for: list[WaitOut] = Field(default_factory=list)
+    earliest_start: datetime | None = None
     attempt: int
     max_attempts: int
     exit_code: int | None = None
@@ -520,13 +707,27 @@ class JobOut(Reply):
     finished_at: datetime | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    priority: int = 0
+    tags: list[str] = Field(default_factory=list)
+    notes: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+    timeout_seconds: int = 0
 
 
 class JobPage(Reply):
-    """A page of jobs, newest first; ``next_cursor`` is absent on the last page."""
+    """A page of jobs; ``next_cursor`` is absent on the last page, ``total`` unless it was asked for."""
 
     items: list[JobOut]
     next_cursor: str | None = None
+    total: int | None = None
+
+
+class LimitOut(Reply):
+    """A setting: what the group set (null: nothing), what holds, and the most there may be (0: no bound)."""
+
+    own: int | None
+    holds: int
+    most: int
 
 
 class LookOut(Reply):
@@ -587,10 +788,54 @@ class NotebookIn(Request):
     kernel: str = ""
 
 
+class OnceIn(Request):
+    """On one date."""
+
+    kind: Literal["once"]
+    at: str
+    zone: str = "UTC"
+
+
 class OpenApiOut(Reply):
     """An OpenAPI 3.1 document."""
 
     openapi: str
+
+
+class ParameterIn(Request):
+    """What a parameter may be."""
+
+    type: ParameterType = ParameterType("any")
+    default: Any = None
+    required: bool = False
+    nullable: bool = False
+    description: str = ""
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    choices: list[Any] = Field(default_factory=list)
+    items: ParameterType | None = None
+
+
+class ParameterList(Reply):
+    """The parameters of a cell; ``readable`` is false if it is not Python."""
+
+    readable: bool
+    items: list[ParameterOut]
+
+
+class ParameterOut(Reply):
+    """A parameter, ready for a form."""
+
+    name: str
+    type: Annotated[ParameterType | str, _OPEN]
+    default: Any = None
+    required: bool = False
+    nullable: bool = False
+    description: str = ""
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    choices: list[Any] = Field(default_factory=list)
+    items: Annotated[ParameterType | str, _OPEN] | None = None
 
 
 class PasswordOut(Reply):
@@ -604,6 +849,48 @@ class PermissionOut(Reply):
 
     allowed: bool
     reason: str
+
+
+class PreviewIn(Request):
+    """When would it be due?"""
+
+    recurrence: CronIn | IntervalIn | OnceIn
+    start_at: str | None = None
+    end_at: str | None = None
+
+
+class PreviewOut(Reply):
+    """The next due times, and the recurrence in words."""
+
+    description: str
+    items: list[DueOut]
+
+
+class QueueIn(Request):
+    """Open the queue, pause it (jobs are taken and none starts), or drain it (none is taken, those there go on)."""
+
+    mode: QueueMode
+    reason: str = ""
+
+
+class QueueOut(Reply):
+    """The queue as it is now.
+
+    ``ready`` stand in line, ``later`` are tried again at some time, ``held`` wait for other jobs; ``by_user`` counts
+    those who stand in line.
+    """
+
+    mode: Annotated[QueueMode | str, _OPEN]
+    reason: str
+    by: str
+    at: datetime | None
+    ready: int
+    later: int
+    held: int
+    starting: int
+    running: int
+    by_user: dict[str, int]
+    head: HeadOut | None = None
 
 
 class QuotaLine(Reply):
@@ -637,6 +924,22 @@ class RegisteredOut(Reply):
     message: str
 
 
+class ResumeIn(Request):
+    """``take_over``: from now on its jobs are those of the caller, with the caller's files and share of the quota."""
+
+    take_over: bool = False
+
+
+class RetryIn(Request):
+    """After which failures a job is started again, and how long that waits."""
+
+    on: list[RetryOn] = Field(default_factory=list)
+    exit_codes: list[int] = Field(default_factory=list)
+    base_seconds: int = 0
+    factor: float = 2.0
+    max_seconds: int = 3600
+
+
 class RevocationList(Reply):
     """The group's newest hundred, ended ones too."""
 
@@ -657,6 +960,145 @@ class RevocationOut(Reply):
     holders: list[EndingHolder]
 
 
+class ScheduleDetail(Reply):
+    """A schedule with its job, its next due times, how it went, and its history."""
+
+    id: str
+    group: str
+    name: str
+    state: Annotated[ScheduleState | str, _OPEN]
+    reason: Annotated[ScheduleReason | str, _OPEN]
+    message: str
+    recurrence: dict[str, Any]
+    description: str
+    start_at: datetime | None
+    end_at: datetime | None
+    max_runs: int | None
+    overlap: Annotated[Overlap | str, _OPEN]
+    missed: Annotated[Missed | str, _OPEN]
+    missed_limit: int
+    missed_horizon: int
+    max_failures: int
+    kind: Annotated[JobKind | str, _OPEN]
+    image: str
+    instance_type: str
+    run_as: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+    runs: int
+    failures: int
+    next_at: datetime | None
+    last_run: ScheduleRunOut | None
+    version: int
+    template: dict[str, Any]
+    upcoming: list[DueOut]
+    trend: Trend
+    history: list[EventOut]
+
+
+class ScheduleIn(Request):
+    """A schedule to make."""
+
+    name: str
+    recurrence: CronIn | IntervalIn | OnceIn
+    template: JobIn
+    start_at: str | None = None
+    end_at: str | None = None
+    max_runs: int | None = None
+    overlap: Overlap = Overlap("forbid")
+    missed: Missed = Missed("once")
+    missed_limit: int = 10
+    missed_horizon: int = 86400
+    max_failures: int = 5
+    paused: bool = False
+
+
+class ScheduleOut(Reply):
+    """A schedule as it is now. ``run_as`` is whose jobs it submits; ``failures`` counts those in a row."""
+
+    id: str
+    group: str
+    name: str
+    state: Annotated[ScheduleState | str, _OPEN]
+    reason: Annotated[ScheduleReason | str, _OPEN]
+    message: str
+    recurrence: dict[str, Any]
+    description: str
+    start_at: datetime | None
+    end_at: datetime | None
+    max_runs: int | None
+    overlap: Annotated[Overlap | str, _OPEN]
+    missed: Annotated[Missed | str, _OPEN]
+    missed_limit: int
+    missed_horizon: int
+    max_failures: int
+    kind: Annotated[JobKind | str, _OPEN]
+    image: str
+    instance_type: str
+    run_as: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+    runs: int
+    failures: int
+    next_at: datetime | None
+    last_run: ScheduleRunOut | None
+    version: int
+
+
+class SchedulePage(Reply):
+    """A page of schedules, oldest first; ``next_cursor`` is absent on the last page."""
+
+    items: list[ScheduleOut]
+    next_cursor: str | None = None
+
+
+class SchedulePatch(Request):
+    """What is to change; what is left out stays. ``null`` takes a start, an end or a limit away."""
+
+    name: str | None = None
+    recurrence: CronIn | IntervalIn | OnceIn | None = None
+    template: JobIn | None = None
+    start_at: str | None = None
+    end_at: str | None = None
+    max_runs: int | None = None
+    overlap: Overlap | None = None
+    missed: Missed | None = None
+    missed_limit: int | None = None
+    missed_horizon: int | None = None
+    max_failures: int | None = None
+    version: int | None = None
+
+
+class ScheduleRunOut(Reply):
+    """What became of one due time; ``seconds`` is how long its job ran, ``job`` is null as long as there is none."""
+
+    sequence: int
+    due_at: datetime
+    trigger: Annotated[Trigger | str, _OPEN]
+    state: Annotated[RunState | str, _OPEN]
+    reason: Annotated[RunReason | str, _OPEN]
+    message: str
+    requested_by: str
+    run_as: str
+    job: str | None
+    fired_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds: float | None
+
+
+class ScheduleRunPage(Reply):
+    """A page of runs, newest first, and the trend of those that have ended."""
+
+    items: list[ScheduleRunOut]
+    trend: Trend
+    next_cursor: str | None = None
+
+
 class ServerOut(Reply):
     """One of the caller's servers that holds quota; ``name`` is JupyterHub's server name."""
 
@@ -666,10 +1108,65 @@ class ServerOut(Reply):
     since: datetime
 
 
+class SettingsIn(Request):
+    """What is left out stays; null is the platform's default."""
+
+    job_timeout_seconds: int | None = None
+    artifact_days: int | None = None
+
+
+class SettingsOut(Reply):
+    """What the group's admins may set about jobs."""
+
+    job_timeout_seconds: LimitOut
+    artifact_days: LimitOut
+
+
+class SourceIn(Request):
+    """The source of a notebook's parameters cell."""
+
+    source: str
+
+
+class TagList(Reply):
+    """The group's tags, the most used first; at most 200."""
+
+    items: list[TagOut]
+
+
+class TagOut(Reply):
+    """A tag, and how many jobs have it."""
+
+    tag: str
+    jobs: int
+
+
 class TokenIn(Request):
     """What stands behind the # of a link."""
 
     token: str
+
+
+class Trend(Reply):
+    """The newest runs that have ended, oldest first. ``change`` compares the median time of the newer half with the
+    older half's: 0.1 is a tenth slower. Null where there is nothing to compare.
+    """
+
+    succeeded: int
+    failed: int
+    cancelled: int
+    success_rate: float | None
+    median_seconds: float | None
+    change: float | None
+    points: list[TrendPoint]
+
+
+class TrendPoint(Reply):
+    """One run that has ended."""
+
+    due_at: datetime
+    state: Annotated[RunState | str, _OPEN]
+    seconds: float | None
 
 
 class UsageOut(Reply):
@@ -786,6 +1283,15 @@ class UsersUserOut(Reply):
     platform_admin: bool
     last_seen: datetime | None
     groups: list[UserGroup]
+
+
+class WaitOut(Reply):
+    """Something that a job waits for: room in the quota, other jobs, an open queue, or the time of its next try."""
+
+    kind: Annotated[Literal["quota", "jobs", "paused", "retry"] | str, _OPEN]
+    message: str
+    until: datetime | None = None
+    jobs: list[str] = Field(default_factory=list)
 
 
 class WorkingDirectoryIn(Request):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from collegium_client import models as m
@@ -190,7 +191,39 @@ def get_identity() -> Operation[m.IdentityOut]:
     return Operation("GET", "/api/v1/identity", m.IdentityOut)
 
 
-def get_groups_group_jobs(
+def get_groups_group_queue(group: str) -> Operation[m.QueueOut]:
+    """The group's queue: its mode, how many wait, who is next."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/queue", m.QueueOut)
+
+
+def patch_groups_group_queue(group: str, body: m.QueueIn | Mapping[str, Any]) -> Operation[m.QueueOut]:
+    """Open, pause or drain the queue."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/queue", m.QueueOut, body=body)
+
+
+def get_groups_group_settings(group: str) -> Operation[m.SettingsOut]:
+    """What the group's admins set about jobs."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/settings", m.SettingsOut)
+
+
+def patch_groups_group_settings(group: str, body: m.SettingsIn | Mapping[str, Any]) -> Operation[m.SettingsOut]:
+    """Change settings within the platform's bounds."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/settings", m.SettingsOut, body=body)
+
+
+def get_groups_group_tags(group: str) -> Operation[m.TagList]:
+    """Tags of the group's jobs."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/tags", m.TagList)
+
+
+def post_groups_group_notebook_parameters(
+    group: str, body: m.SourceIn | Mapping[str, Any]
+) -> Operation[m.ParameterList]:
+    """What the parameters cell of a notebook declares."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/notebook-parameters", m.ParameterList, body=body)
+
+
+def get_groups_group_schedules(
     group: str,
     *,
     state: str | None = None,
@@ -198,13 +231,112 @@ def get_groups_group_jobs(
     text: str | None = None,
     limit: int | None = None,
     cursor: str | None = None,
+) -> Operation[m.SchedulePage]:
+    """Schedules, oldest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/schedules",
+        m.SchedulePage,
+        query={"state": state, "user": user, "text": text, "limit": limit, "cursor": cursor},
+    )
+
+
+def post_groups_group_schedules(group: str, body: m.ScheduleIn | Mapping[str, Any]) -> Operation[m.ScheduleDetail]:
+    """Make a schedule."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/schedules", m.ScheduleDetail, body=body)
+
+
+def post_groups_group_schedules_preview(group: str, body: m.PreviewIn | Mapping[str, Any]) -> Operation[m.PreviewOut]:
+    """When a recurrence would be due next."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/schedules/preview", m.PreviewOut, body=body)
+
+
+def get_groups_group_schedules_schedule(group: str, schedule: str) -> Operation[m.ScheduleDetail]:
+    """One schedule with job, trend and history."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}", m.ScheduleDetail)
+
+
+def patch_groups_group_schedules_schedule(
+    group: str, schedule: str, body: m.SchedulePatch | Mapping[str, Any]
+) -> Operation[m.ScheduleDetail]:
+    """Change a schedule."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}", m.ScheduleDetail, body=body)
+
+
+def delete_groups_group_schedules_schedule(group: str, schedule: str) -> Operation[m.ScheduleOut]:
+    """Remove a schedule with its history; its jobs stay."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}", m.ScheduleOut)
+
+
+def post_groups_group_schedules_schedule_pause(group: str, schedule: str) -> Operation[m.ScheduleDetail]:
+    """Nothing is due until it is resumed."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}/pause", m.ScheduleDetail)
+
+
+def post_groups_group_schedules_schedule_resume(
+    group: str, schedule: str, body: m.ResumeIn | Mapping[str, Any]
+) -> Operation[m.ScheduleDetail]:
+    """Due times count again; perhaps as somebody else's jobs."""
+    return Operation(
+        "POST", f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}/resume", m.ScheduleDetail, body=body
+    )
+
+
+def post_groups_group_schedules_schedule_run(
+    group: str, schedule: str, *, idempotency_key: str | None = None
+) -> Operation[m.ScheduleRunOut]:
+    """A run beside its times."""
+    return Operation(
+        "POST",
+        f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}/run",
+        m.ScheduleRunOut,
+        headers={"Idempotency-Key": idempotency_key},
+    )
+
+
+def get_groups_group_schedules_schedule_runs(
+    group: str, schedule: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.ScheduleRunPage]:
+    """What became of its due times, newest first, and the trend."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/schedules/{place(schedule)}/runs",
+        m.ScheduleRunPage,
+        query={"limit": limit, "cursor": cursor},
+    )
+
+
+def get_groups_group_jobs(
+    group: str,
+    *,
+    state: str | None = None,
+    user: str | None = None,
+    text: str | None = None,
+    tag: str | None = None,
+    sweep: str | None = None,
+    finished_before: datetime | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    sort: str | None = None,
+    total: bool | None = None,
 ) -> Operation[m.JobPage]:
-    """Jobs, newest first."""
+    """Jobs, by default the newest first."""
     return Operation(
         "GET",
         f"/api/v1/groups/{place(group)}/jobs",
         m.JobPage,
-        query={"state": state, "user": user, "text": text, "limit": limit, "cursor": cursor},
+        query={
+            "state": state,
+            "user": user,
+            "text": text,
+            "tag": tag,
+            "sweep": sweep,
+            "finished_before": finished_before,
+            "limit": limit,
+            "cursor": cursor,
+            "sort": sort,
+            "total": total,
+        },
     )
 
 
@@ -220,6 +352,11 @@ def post_groups_group_jobs(
 def get_groups_group_jobs_job(group: str, job: str) -> Operation[m.JobDetail]:
     """One job with its spec, manifest and history."""
     return Operation("GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobDetail)
+
+
+def patch_groups_group_jobs_job(group: str, job: str, body: m.JobEdit | Mapping[str, Any]) -> Operation[m.JobOut]:
+    """Change notes, tags, or the priority of a job that waits."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobOut, body=body)
 
 
 def post_groups_group_jobs_job_cancel(group: str, job: str) -> Operation[m.JobOut]:

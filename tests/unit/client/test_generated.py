@@ -25,7 +25,8 @@ def generator(monkeypatch: pytest.MonkeyPatch):
     import _client_api
 
     yield _client_api
-    sys.modules.pop("_client_api")
+    for name in ("_client_api", "_client_types"):
+        sys.modules.pop(name)
 
 
 def test_the_files_are_what_the_description_makes(generator) -> None:
@@ -79,6 +80,14 @@ def test_values_cannot_leave_their_place_in_the_path() -> None:
 
 def test_the_library_needs_nothing_of_the_command_and_nothing_of_the_server() -> None:
     """What a thin install has is enough."""
-    code = "import sys, collegium_client; print(sorted({'click', 'yaml', 'collegium', 'tornado'} & set(sys.modules)))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout == "[]\n"
+    missing = "for name in ('click', 'yaml', 'collegium', 'tornado', 'jupyterhub'): sys.modules[name] = None"
+    code = f"import sys\n{missing}\nimport collegium_client\nprint(collegium_client.Client.__name__)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("Client\n", "")
+    ran = subprocess.run(
+        [sys.executable, "-c", code.replace("print(", "import collegium_client.__main__ as m; m.main() #")],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1
+    assert "pip install 'collegium-client[cli]'" in ran.stderr
