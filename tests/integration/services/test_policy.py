@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +26,7 @@ from integration.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service
 from support.policy_table import OPERATIONS, Caller, is_public, verdict
 
 TOKEN = new_token()
+SCHEDULE = {"name": "nightly", "recurrence": {"kind": "interval", "every": 86400}, "template": BODY, "overlap": "allow"}
 #: What is asked with a body; a bad one would be refused before it shows who is let in.
 BODIES: dict[Operation, object] = {
     Operation.JOB_SUBMIT: BODY,
@@ -32,6 +34,10 @@ BODIES: dict[Operation, object] = {
     Operation.QUEUE_CONTROL: {"mode": "open"},
     Operation.SETTINGS_EDIT: {},
     Operation.JOB_PARAMETERS: {"source": "a = 1"},
+    Operation.SCHEDULE_PREVIEW: {"recurrence": {"kind": "cron", "expression": "0 4 * * *"}},
+    Operation.SCHEDULE_CREATE: SCHEDULE,
+    Operation.SCHEDULE_UPDATE: {"max_failures": 3},
+    Operation.SCHEDULE_RESUME: {},
     Operation.INVITATION_CREATE: {"role": "viewer"},
     Operation.INVITATION_LOOK: {"token": TOKEN},
     Operation.INVITATION_ACCEPT: {"token": TOKEN},
@@ -42,6 +48,8 @@ BODIES: dict[Operation, object] = {
     Operation.USER_GROUPS: {"groups": []},
     Operation.USER_IMPORT: {"csv": "username\nsue\n"},
 }
+#: What can be done to the same object once only.
+ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE}
 USERS = [*MEMBERS, "zoe", "root", "nobody"]
 GROUPS = ["physics", "chemistry", "nosuch", "Not A Group!"]
 
@@ -110,12 +118,14 @@ def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
     """Path, method, operation, group, whose job."""
     for path, method, operation in OPERATIONS:
         for group in GROUPS if "{group}" in path else [None]:
-            for owner in ["mia", "max"] if "{job}" in path and group == "physics" else ["mia"]:
+            owned = "{job}" in path or "{schedule}" in path
+            for owner in ["mia", "max"] if owned and group == "physics" else ["mia"]:
                 yield path, method, operation, group, owner
 
 
 async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBroker) -> None:
     jobs: dict[str, str] = {}
+    schedules: dict[str, str] = {}
     await service.round()  # so that health is well
 
     async def url_of(path: str, group: str | None, owner: str, operation: Operation) -> str:
@@ -123,10 +133,19 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             # A cancelled job cannot be cancelled again, so each try gets its own.
             jobs[owner] = await service.submit(owner)
 
+        if operation is Operation.SCHEDULE_DELETE or owner not in schedules:
+            name = f"{owner} {secrets.token_hex(8)}"
+            made = await service.client(owner).post("/groups/physics/schedules", json={**SCHEDULE, "name": name})
+            schedules[owner] = made.json()["id"]
         broker.add("sue")  # who may have been deleted
         filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
         filled = filled.replace("{user}", "id-sue").replace("{invitation}", f"inv-{group}")
-        return filled.replace("{group}", group or "").replace("{job}", jobs[owner]).replace("{path}", "a.txt")
+        return (
+            filled.replace("{group}", group or "")
+            .replace("{job}", jobs[owner])
+            .replace("{path}", "a.txt")
+            .replace("{schedule}", schedules[owner])
+        )
 
     seen = 0
     for path, method, operation, group, owner in cases():
@@ -140,15 +159,18 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
         others = [t for t in tokens if t not in USERS]
         # What is special about a token shows in the group where its user is somebody.
         for token in [*USERS, *others] if group in ("physics", None) else ["mia", "zoe", "root", "nobody"]:
-            url = await url_of(path, group, owner, operation) if operation is Operation.JOB_CANCEL else url
+            url = await url_of(path, group, owner, operation) if operation in ONCE else url
             user = service.hub.tokens[token]["name"]
             want = expected(operation, user, group, service.hub.tokens[token]["scopes"], owner != user)
             if want == {200}:
                 # Allowed: done, or refused for another reason than permission.
-                want = {200, 201} if "{job}" not in path or group == "physics" else {404}
+                own = "{job}" in path or "{schedule}" in path
+                want = {200, 201} if not own or group == "physics" else {404}
                 want |= {404} if "{path}" in path else set()
                 # They did not log in with an account of the provider.
                 want |= {409} if operation is Operation.INVITATION_ACCEPT else set()
+                # The name is taken by the first who may.
+                want |= {409} if operation is Operation.SCHEDULE_CREATE else set()
             got = await status(service.client(token), method, url, operation)
             assert got in want, (method, path, group, token, owner, got, want)
             seen += 1
