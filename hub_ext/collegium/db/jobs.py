@@ -285,6 +285,12 @@ class Jobs:
                 .values(reason=reason.value, message=message)
             )
 
+    def let_go(self, job: Job, at: datetime) -> None:
+        """A held job stands in line from now on."""
+        values = {"held": False, "reason": JobReason.SUBMITTED.value, "message": ""}
+        self._c.execute(sa.update(t.jobs).where(_j.id == job.id, _j.held).values(values))
+        self._record(replace(job, held=False, reason=JobReason.SUBMITTED, message="The jobs before it have ended."), at)
+
     def request_cancel(self, job: Job, by: str) -> Job:
         """Note who wants the end; the first one stays."""
         if job.cancel_requested_by is not None:

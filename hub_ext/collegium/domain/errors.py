@@ -33,6 +33,13 @@ class InvalidInput(DomainError):
         text = f"{field}: {problem}" + (f" (got {shown})" if value is not None else "")
         super().__init__(text, field=field, value=shown, limit=limit)
 
+    def below(self, place: str) -> InvalidInput:
+        """The same refusal of a field that stands below another."""
+        moved = InvalidInput.__new__(InvalidInput)
+        details = {**self.details, "field": f"{place}.{self.details['field']}"}
+        DomainError.__init__(moved, f"{place}.{self.message}", **details)
+        return moved
+
 
 class NotAuthenticated(DomainError):
     """No usable token came with the request."""

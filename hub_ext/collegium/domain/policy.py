@@ -34,6 +34,7 @@ class Operation(enum.StrEnum):
     JOB_ARTIFACTS = "job.artifacts"
     JOB_EDIT = "job.edit"
     JOB_PARAMETERS = "job.parameters"
+    JOB_BATCH = "job.batch"
     QUEUE_READ = "queue.read"
     QUEUE_CONTROL = "queue.control"
     SETTINGS_READ = "settings.read"
@@ -104,6 +105,7 @@ POLICY: dict[Operation, Rule] = {
     Operation.JOB_RERUN: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
     Operation.JOB_EDIT: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.JOB_BATCH: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_PARAMETERS: Rule("jobs:read", Role.VIEWER),
     Operation.QUEUE_READ: Rule("jobs:read", Role.VIEWER),
     Operation.QUEUE_CONTROL: Rule("jobs:write", Role.ADMIN),
@@ -179,5 +181,11 @@ def explain(actor: Actor, operation: Operation, group: str | None = None, owner:
 
 #: Work is charged to a member's share, so even a platform admin must be a member to start some.
 NEEDS_MEMBERSHIP = frozenset(
-    {Operation.SERVER_START, Operation.JOB_SUBMIT, Operation.JOB_RERUN, Operation.SCHEDULE_CREATE}
+    {
+        Operation.SERVER_START,
+        Operation.JOB_SUBMIT,
+        Operation.JOB_BATCH,
+        Operation.JOB_RERUN,
+        Operation.SCHEDULE_CREATE,
+    }
 )

@@ -21,6 +21,7 @@ from collegium.services.invitations import handlers as invitations
 from collegium.services.jobs.handlers import (
     ArtifactHandler,
     ArtifactsHandler,
+    BatchHandler,
     CancelHandler,
     JobHandler,
     JobsHandler,
@@ -34,8 +35,8 @@ from collegium.services.members.handlers import MembersHandler, RevocationsHandl
 from collegium.services.openapi import describe_api
 from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
 from collegium.services.pages.portal import AcceptHandler, BundleHandler, InvitationHandler, PortalHandler
-from collegium.services.schedules import handlers as schedules
 from collegium.services.queues.handlers import QueueHandler, SettingsHandler
+from collegium.services.schedules import handlers as schedules
 from collegium.services.system import (
     HealthHandler,
     InfoHandler,
@@ -122,6 +123,8 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/schedules/{{schedule}}/run", schedules.RunNowHandler),
     Route(f"{_GROUP}/schedules/{{schedule}}/runs", schedules.RunsHandler),
     Route(f"{_GROUP}/jobs", JobsHandler),
+    # A fixed name first: it would pass for an id.
+    Route(f"{_GROUP}/jobs/batch", BatchHandler),
     Route(f"{_GROUP}/jobs/{{job}}", JobHandler),
     Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),
     Route(f"{_GROUP}/jobs/{{job}}/rerun", RerunHandler),

@@ -31,6 +31,7 @@ SCHEDULE = {"name": "nightly", "recurrence": {"kind": "interval", "every": 86400
 BODIES: dict[Operation, object] = {
     Operation.JOB_SUBMIT: BODY,
     Operation.JOB_EDIT: {"notes": "seen"},
+    Operation.JOB_BATCH: {"jobs": [{**BODY, "key": "a"}]},
     Operation.QUEUE_CONTROL: {"mode": "open"},
     Operation.SETTINGS_EDIT: {},
     Operation.JOB_PARAMETERS: {"source": "a = 1"},

@@ -23,6 +23,7 @@ from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.sync import GroupSync
 from collegium.services.jobs.runner import JobRounds
 from collegium.services.jobs.submit import Submitter
+from collegium.services.jobs.upstream import UpstreamRounds
 from collegium.services.metrics import Metrics
 from collegium.services.schedules.rounds import ScheduleRounds
 
@@ -59,6 +60,7 @@ class Controller:
 
     def _forget(self) -> None:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
+        self.upstream = UpstreamRounds(self._database, self.lease, self._wake.set, self._clock)
         self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock)
         submitter = Submitter(self._database, self._backend, self._clock, self._options.bounds)
         self.schedules = ScheduleRounds(
@@ -121,6 +123,7 @@ class Controller:
                 self.sync.keep_going()
             await self._step("schedules", self.schedules.round)
             await self._step("jobs", self.jobs.round)
+            await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
         except LeaseLost:
             _log.warning("another process controls now")

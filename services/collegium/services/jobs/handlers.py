@@ -16,6 +16,8 @@ from collegium.services.handlers import BaseHandler, header
 from collegium.services.jobs.files import media_type
 from collegium.services.jobs.models import (
     ArtifactList,
+    BatchIn,
+    BatchOut,
     JobDetail,
     JobEdit,
     JobIn,
@@ -25,7 +27,7 @@ from collegium.services.jobs.models import (
     SourceIn,
     TagList,
 )
-from collegium.services.jobs.validate import read_submission
+from collegium.services.jobs.validate import read_batch, read_submission
 from collegium.services.sse import StreamHandler, read_number
 
 KEY = Header("Idempotency-Key", "Makes a repeat safe: the same key and body give the same job.", "^[!-~]{1,128}$")
@@ -129,6 +131,32 @@ class JobsHandler(BaseHandler):
         if not new:
             self.set_header(REPLAYED.name, "true")
         self.write_json(job)
+
+
+class BatchHandler(BaseHandler):
+    """``/groups/{group}/jobs/batch``."""
+
+    endpoints: ClassVar = {
+        "POST": Endpoint(
+            Operation.JOB_BATCH,
+            "Submit several jobs, which may wait for one another: all or none",
+            BatchOut,
+            201,
+            body=BatchIn,
+            headers=(KEY,),
+            answers=(REPLAYED,),
+            errors=(400, 409, 413, 415, 422, 429, 507),
+        ),
+    }
+
+    async def post(self, group: str) -> None:
+        """Submit them."""
+        entries = read_batch(self.read_body(BatchIn))
+        key = header(self.request.headers, KEY.name)
+        jobs, new = await self.context.jobs.submit_batch(self.caller.actor, group, entries, key)
+        if not new:
+            self.set_header(REPLAYED.name, "true")
+        self.write_json(jobs)
 
 
 class JobHandler(BaseHandler):

@@ -148,6 +148,20 @@ class JobIn(Strict):
     notes: Notes = Field(default="", title="Notes")
 
 
+class BatchJobIn(JobIn):
+    """A job of a batch."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
+        title="Key", description="Names this job in `depends_on` of the others."
+    )
+
+
+class BatchIn(Strict):
+    """Jobs that are submitted together: all or none."""
+
+    jobs: list[BatchJobIn] = Field(min_length=1, max_length=100)
+
+
 class JobEdit(Strict):
     """What can be changed after submit; what is left out stays."""
 
@@ -241,8 +255,33 @@ class JobOut(BaseModel):
     timeout_seconds: int = 0
 
 
+class BatchOut(BaseModel):
+    """The jobs of a batch by their keys."""
+
+    jobs: dict[str, JobOut]
+
+
+class UpstreamOut(BaseModel):
+    """A job that is waited for; ``state`` is null if it is no more."""
+
+    id: str
+    name: str
+    state: JobState | None
+
+
+class DependsOut(BaseModel):
+    """What a job waits or waited for."""
+
+    need: Need
+    ending: Ending
+    jobs: list[UpstreamOut]
+
+
 class JobDetail(JobOut):
-    """A job with what was submitted, what it resolved to, and its history."""
+    """A job with what was submitted, what it resolved to, and its history; ``dependents`` wait or waited for it."""
+
+    depends_on: DependsOut | None = None
+    dependents: list[str] = []
 
     spec: dict[str, Any]
     launch: dict[str, Any]

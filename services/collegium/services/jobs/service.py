@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from collegium.backends.ports import Backend
@@ -18,8 +18,10 @@ from collegium.domain.parameters import parameter_to_json
 from collegium.domain.policy import Operation, explain
 from collegium.domain.queues import JobBounds
 from collegium.domain.tags import check_tags
+from collegium.services.jobs.batch import Batches, Entry
 from collegium.services.jobs.find import get_job
 from collegium.services.jobs.models import (
+    BatchOut,
     JobDetail,
     JobEdit,
     JobOut,
@@ -49,6 +51,7 @@ class JobService:
         self._database, self._wake, self._clock = database, wake, clock
         self._lines = Lines(clock)
         self._submitter = Submitter(database, backend, clock, bounds or JobBounds())
+        self._batches = Batches(database, backend, self._submitter, clock)
 
     async def submit(
         self, actor: Actor, group: str, asked: Submission | JobSpec, key: str | None = None
@@ -61,6 +64,17 @@ class JobService:
         """
         asked = Submission(asked) if isinstance(asked, JobSpec) else asked
         return await self._create(Ask(actor, group, Operation.JOB_SUBMIT, asked, key, hash_of(asked.to_json())))
+
+    async def submit_batch(
+        self, actor: Actor, group: str, entries: Sequence[Entry], key: str | None = None
+    ) -> tuple[BatchOut, bool]:
+        """Several jobs, all or none, which may wait for one another. Raises as ``submit``, with the place of the job in
+        the field, and InvalidInput for a cycle."""
+        made, new = await self._batches.create(actor, group, entries, key)
+        self._wake()
+        jobs = list(made.values())
+        line = await self._database.reading(lambda uow: self._lines.of(uow, group, jobs))
+        return BatchOut(jobs={k: job_out(job, line) for k, job in made.items()}), new
 
     async def rerun(self, actor: Actor, group: str, job_id: str, key: str | None = None) -> tuple[JobOut, bool]:
         """The same spec and files as a new job of the caller, checked against today's grants. Raises as ``submit``."""
@@ -108,7 +122,7 @@ class JobService:
 
         def look(uow: UnitOfWork) -> JobDetail:
             job = get_job(uow, group, job_id)
-            return job_detail(job, self._lines.of(uow, group, [job]), uow.events.of(job.id))
+            return job_detail(uow, job, self._lines.of(uow, group, [job]))
 
         return await self._database.reading(look)
 

@@ -88,9 +88,9 @@ class Submitter:
                 return Made(known, new=False)
         job_id = new_id("job")
         # Files first, then the row: a row without files would be a broken job, files without a row are swept later.
-        snapshot = await self._take_files(job_id, ask)
+        snapshot = await self.take_files(job_id, ask)
         try:
-            ask = replace(ask, submission=await self._checked(job_id, ask))
+            ask = replace(ask, submission=await self.checked(job_id, ask))
             made = await self._database.writing(lambda uow: self._insert(uow, ask, job_id, snapshot))
         except Unavailable:
             # Perhaps it was committed and only the word of it got lost: the sweep for orphans will know.
@@ -102,7 +102,8 @@ class Submitter:
             await self._backend.volumes.discard(job_id)
         return made
 
-    async def _take_files(self, job_id: str, ask: Ask) -> Snapshot | None:
+    async def take_files(self, job_id: str, ask: Ask) -> Snapshot | None:
+        """Copy what goes with the job."""
         directory = ask.submission.spec.working_directory
         if directory is None:
             return None
@@ -111,8 +112,8 @@ class Submitter:
             return None
         return await self._backend.volumes.snapshot(job_id, ask.actor.user, ask.group, directory)
 
-    async def _checked(self, job_id: str, ask: Ask) -> Submission:
-        """A rerun was checked when it was submitted first."""
+    async def checked(self, job_id: str, ask: Ask) -> Submission:
+        """The submission, with its values checked against the notebook's own cell; those of a rerun were checked."""
         if ask.rerun_of is not None:
             return ask.submission
         return await check_notebook(self._backend.volumes, job_id, ask.submission)
@@ -122,10 +123,22 @@ class Submitter:
         known = replayed(uow, ask)
         if known is not None:
             return Made(known, new=False)
+        job = self.insert(uow, ask, job_id, snapshot)
+        if ask.key is not None:
+            uow.idempotency_keys.insert(
+                ask.actor.user, ask.operation.value, ask.group, ask.key, ask.hash, job.id, job.created_at
+            )
+        if ask.link is not None:
+            ask.link(uow, job.id)
+        uow.announce()
+        # The last one in line. To plan the queue for each newcomer would make a thousand submits cost a million.
+        return Made(job, True, uow.jobs.count([JobState.PENDING], ask.group))
+
+    def insert(self, uow: UnitOfWork, ask: Ask, job_id: str, snapshot: Snapshot | None) -> Job:
+        """Write the job, if it is still granted; raises as ``JobService.submit``."""
         launch = self.resolve(uow, ask)
-        moment = self._clock()
         asked = replace(ask.submission, spec=self._timed(uow, ask))
-        job = insert_job(
+        return insert_job(
             uow,
             Job(
                 id=job_id,
@@ -137,7 +150,7 @@ class Submitter:
                 state=JobState.PENDING,
                 reason=JobReason.SUBMITTED,
                 message="",
-                created_at=moment,
+                created_at=self._clock(),
                 rerun_of=ask.rerun_of.id if ask.rerun_of else None,
                 priority=asked.priority,
                 notes=asked.notes,
@@ -145,15 +158,6 @@ class Submitter:
             ),
             asked.depends,
         )
-        if ask.key is not None:
-            uow.idempotency_keys.insert(
-                ask.actor.user, ask.operation.value, ask.group, ask.key, ask.hash, job.id, moment
-            )
-        if ask.link is not None:
-            ask.link(uow, job.id)
-        uow.announce()
-        # The last one in line. To plan the queue for each newcomer would make a thousand submits cost a million.
-        return Made(job, True, uow.jobs.count([JobState.PENDING], ask.group))
 
     def _timed(self, uow: UnitOfWork, ask: Ask) -> JobSpec:
         """The spec with the time limit that holds for it."""

@@ -13,8 +13,9 @@ from collegium.domain.names import check_env_name, check_label, check_object_nam
 from collegium.domain.parameters import MAX_PARAMETERS, Parameter, declare, resolve_values
 from collegium.domain.retries import RetryPolicy
 from collegium.domain.tags import check_tags
+from collegium.services.jobs.batch import Entry, placed
 from collegium.services.jobs.command import parameters_text
-from collegium.services.jobs.models import JobIn, NotebookIn, ParameterIn, RetryIn, WorkingDirectoryIn
+from collegium.services.jobs.models import BatchIn, JobIn, NotebookIn, ParameterIn, RetryIn, WorkingDirectoryIn
 from collegium.services.jobs.submission import Submission
 
 #: Linux takes at most 128 KiB in one argument; the rest is for what we add around it.
@@ -34,6 +35,15 @@ def read_submission(body: JobIn) -> Submission:
         tags=check_tags(body.tags),
         depends=Dependency(tuple(dict.fromkeys(depends.jobs)), depends.need, depends.ending) if depends else None,
     )
+
+
+def read_batch(body: BatchIn) -> list[Entry]:
+    """The jobs of a batch; raises InvalidInput with the place of the job in the field."""
+    entries = []
+    for index, job in enumerate(body.jobs):
+        with placed(index):
+            entries.append(Entry(job.key, read_submission(job)))
+    return entries
 
 
 def read_spec(body: JobIn) -> JobSpec:

@@ -16,7 +16,7 @@ from collegium.domain.admission import plan_admissions
 from collegium.domain.dependencies import Ending, Need
 from collegium.domain.jobs import Event, Job, JobReason, JobState
 from collegium.quota.ledger import usage
-from collegium.services.jobs.models import EventOut, JobDetail, JobOut, WaitOut
+from collegium.services.jobs.models import DependsOut, EventOut, JobDetail, JobOut, UpstreamOut, WaitOut
 from collegium.services.jobs.queue import read_queue, waiting
 
 #: Seconds for which a computed queue is believed if no event says otherwise.
@@ -151,9 +151,20 @@ def _reason(job: Job, standing: Standing) -> JobReason:
     return kinds.get(standing.waits[0].kind, job.reason)
 
 
-def job_detail(job: Job, line: Line, history: list[Event]) -> JobDetail:
+def depends_out(waits: Waits | None) -> DependsOut | None:
+    """What a job waits or waited for."""
+    if waits is None:
+        return None
+    jobs = [UpstreamOut(id=j, name=waits.names[j], state=state) for j, state in waits.states.items()]
+    return DependsOut(need=waits.need, ending=waits.ending, jobs=jobs)
+
+
+def job_detail(uow: UnitOfWork, job: Job, line: Line) -> JobDetail:
     """One job with everything."""
+    history = uow.events.of(job.id)
     return JobDetail(
+        depends_on=depends_out(uow.dependencies.of([job.id]).get(job.id)),
+        dependents=uow.dependencies.after(job.id),
         **job_out(job, line).model_dump(),
         spec=spec_to_json(job.spec),
         launch=dict(job.launch),
