@@ -133,8 +133,8 @@ def make_schedule(overlap: Overlap = Overlap.ALLOW) -> Schedule:
     )
 
 
-async def loops(database: Database, count: int, seed: int, processes: int = 1, skew: float = 0.0) -> None:
-    """Minute after minute: processes that die somewhere, and then one that does not."""
+async def loops(database: Database, count: int, seed: int, processes: int = 1, skew: float = 0.0) -> int:
+    """Minute after minute: processes that die somewhere, and then one that does not. How many died."""
     random, clock, memory = Random(seed), Clock(), MemoryBackend()
     memory.write_home("mia", "physics", "a.py", b"1")
     schedule = make_schedule()
@@ -159,6 +159,7 @@ async def loops(database: Database, count: int, seed: int, processes: int = 1, s
     await Process(database, memory, clock).play(2)
     assert deaths > count // 2
     await database.reading(lambda uow: check(uow, schedule, clock.now))
+    return deaths
 
 
 def check(uow: UnitOfWork, schedule: Schedule, now: datetime) -> None:
