@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +69,7 @@ def test_a_cycle_is_found_if_and_only_if_there_is_one(edges: dict[int, list[int]
         for k in ready:
             del left[k]
     assert bool(cycle) == bool(left)
-    for before, after in zip(cycle, cycle[1:], strict=False):
+    for before, after in pairwise(cycle):
         assert after in named[before]
     if cycle:
         assert cycle[0] == cycle[-1]

@@ -11,7 +11,7 @@ from functools import partial
 
 from collegium.db import Database, UnitOfWork
 from collegium.db.dependencies import Waits
-from collegium.domain.dependencies import Answer, Ending, judge
+from collegium.domain.dependencies import Answer, Ending, Need, judge
 from collegium.domain.jobs import JobReason, JobState
 from collegium.services.controller.lease import Lease
 
@@ -70,7 +70,6 @@ def why_skipped(waits: Waits) -> str:
         elif not waits.ending.met_by(state):
             wrong.append(f"{waits.names[job]} is {state}")
     more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-    count = (
-        "one had" if len(waits.states) > 1 and waits.need.value == "any" else "they had" if len(wrong) > 1 else "it had"
-    )
-    return f"Skipped: {', '.join(wrong[:3])}{more}, and this job was to run after {count} {_WORDS[waits.ending]}."
+    which = "one of them" if waits.need is Need.ANY else "all of them"
+    whom = which if len(waits.states) > 1 else "it"
+    return f"Skipped: {', '.join(wrong[:3])}{more}, and this job was to run after {whom} had {_WORDS[waits.ending]}."
