@@ -28,7 +28,7 @@ SERVICE = "/services/collegium"
 #: Seconds from the notice of a lost right to the end of what runs; long enough to change one's mind in between.
 GRACE = 20
 #: Groups beside the demo's, each for the tests that change it.
-MORE_GROUPS = ("astro", "botany", "crystals", "geology", "metals", "optics", "bio-chem", "a-b")
+MORE_GROUPS = ("astro", "botany", "crystals", "geology", "metals", "optics", "bio-chem", "a-b", "dunes", "elms")
 _EXTRA = """import json, os
 from pathlib import Path
 os.environ["COLLEGIUM_KEYCLOAK"] = json.dumps({keycloak!r})
@@ -320,6 +320,13 @@ class KeycloakSite:
         answer = admin.ask("GET", f"{path}?limit=200")
         assert answer.status == 200, answer
         return [line for line in answer.json["items"] if wanted.items() <= line.items()]
+
+    def report(self, admin: Person) -> dict[str, Any]:
+        """What the last whole walk of the sync found."""
+        answer = admin.ask("GET", "/identity")
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.json["report"]
+        return found
 
     def close(self) -> None:
         """Nothing stays behind."""

@@ -66,8 +66,13 @@ class Provider:
         self._discovered_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def discovery(self) -> Discovery:
-        """The realm's endpoints, asked for once an hour."""
+    async def discovery(self, fresh: bool = False) -> Discovery:
+        """The realm's endpoints, asked for once an hour; ``fresh`` asks now, and raises Unavailable for silence."""
+        if fresh:
+            # Without the lock: others, who know enough, need not wait.
+            self._discovery = await self._discover()
+            self._discovered_at = self._clock()
+            return self._discovery
         async with self._lock:
             known = self._discovery
             if known is not None and self._clock() - self._discovered_at < DISCOVERY_AGE:
