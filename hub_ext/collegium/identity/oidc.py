@@ -116,14 +116,14 @@ class Provider:
 
     async def verify_id_token(self, token: str, nonce: str | None = None) -> Mapping[str, Any]:
         """The claims of an ID token; with a nonce, of the login that it belongs to. Raises Refused."""
-        claims = await self._verify(token, "ID token", ("exp", "iat", "sub"))
+        claims = await self._verify(token, "ID token", ("exp", "iat", "sub"), ours=True)
         if nonce is not None and claims.get("nonce") != nonce:
             raise Refused("ID token", "nonce", "it belongs to another login")
         return claims
 
     async def verify_logout_token(self, token: str) -> Mapping[str, Any]:
         """The claims of a logout token. Raises Refused."""
-        claims = await self._verify(token, "logout token", ("iat", "jti"))
+        claims = await self._verify(token, "logout token", ("iat", "jti"), ours=False)
         events = claims.get("events")
         if not isinstance(events, Mapping) or not isinstance(events.get(LOGOUT_EVENT), Mapping):
             raise Refused("logout token", "events", "it is about something else")
@@ -133,7 +133,7 @@ class Provider:
             raise Refused("logout token", "sub", "it does not say who is logged out")
         return claims
 
-    async def _verify(self, token: str, what: str, require: tuple[str, ...]) -> dict[str, Any]:
+    async def _verify(self, token: str, what: str, require: tuple[str, ...], ours: bool) -> dict[str, Any]:
         return await verify(
             token,
             self.keys,
@@ -142,6 +142,7 @@ class Provider:
             audience=self.settings.login.client_id,
             algorithms=(await self.discovery()).algorithms,
             require=require,
+            ours=ours,
         )
 
     async def _tokens(self, form: Mapping[str, str]) -> Tokens:

@@ -62,7 +62,7 @@ class RealmGroups:
             found = await self.at(likely)
             if found["id"] == group_id:
                 return found
-        except NotFound:
+        except (NotFound, Forbidden):
             pass
         there: Group = await self._api.get(f"groups/{segment(group_id)}", "see a group")
         return there

@@ -9,10 +9,10 @@ from support.keycloak_site import KeycloakSite, Person
 def test_somebody_in_500_groups_of_2000(site: KeycloakSite, boss: Person) -> None:
     parents = [f"bulk{n}" for n in range(20)]
     children = [f"research group number {i}" for i in range(99)]
-    groups = [
-        {"name": p, "path": f"/{p}", "subGroups": [{"name": c, "path": f"/{p}/{c}"} for c in children]} for p in parents
-    ]
-    site.realm.call("POST", "/partialImport", {"ifResourceExists": "FAIL", "groups": groups})
+    for parent in parents:
+        below = [{"name": child, "path": f"/{parent}/{child}"} for child in children]
+        groups = [{"name": parent, "path": f"/{parent}", "subGroups": below}]
+        site.realm.call("POST", "/partialImport", {"ifResourceExists": "FAIL", "groups": groups})
     paths = [f"/{parent}/{child}" for parent in parents for child in children]
     busy = site.newcomer("/botany", *paths[:500], word="busy")
     assert len(site.realm.groups_of(busy.name)) >= 100
