@@ -49,8 +49,8 @@ def environment(place: Path, programs: Path = Path(sys.executable).parent) -> di
 
 
 @contextlib.contextmanager
-def server(argv: Sequence[str], place: Path, variables: Mapping[str, str], url: str) -> Iterator[None]:
-    """A process that answers at ``url`` first; after the block, all that has to do with ``place`` has ended."""
+def server(argv: Sequence[str], place: Path, variables: Mapping[str, str], url: str) -> Iterator[int]:
+    """The id of a process that answers at ``url``; after the block, all that has to do with ``place`` has ended."""
     log = place / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -70,7 +70,7 @@ def server(argv: Sequence[str], place: Path, variables: Mapping[str, str], url: 
 
     try:
         until(f"{url} answers", answers, 120)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

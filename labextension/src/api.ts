@@ -602,6 +602,47 @@ export interface components {
       logout_url: string;
     };
     /**
+     * AccountOut
+     * @description An account at the provider, and what is known of it here. ``id`` is the provider's.
+     *
+     *     ``name`` is who the person is here, null before their first login. ``read_only`` says why nothing of the account can
+     *     be changed from here, empty if it can; groups can still be, for they are not the directory's.
+     */
+    AccountOut: {
+      /** Id */
+      id: string;
+      /** Username */
+      username: string;
+      /** Email */
+      email: string;
+      /** Email Verified */
+      email_verified: boolean;
+      /** First Name */
+      first_name: string;
+      /** Last Name */
+      last_name: string;
+      /** Enabled */
+      enabled: boolean;
+      /** Created At */
+      created_at: string | null;
+      /** Federated */
+      federated: boolean;
+      /** Read Only */
+      read_only: string;
+      /** Required Actions */
+      required_actions: string[];
+      /** Name */
+      name: string | null;
+      /** Standing */
+      standing: string | null;
+      /** Platform Admin */
+      platform_admin: boolean;
+      /** Last Seen */
+      last_seen: string | null;
+      /** Groups */
+      groups: components['schemas']['UserGroup'][];
+    };
+    /**
      * Action
      * @description What Keycloak can ask a person to do by mail; its own words.
      * @enum {string}
@@ -694,7 +735,7 @@ export interface components {
      *     ``ending`` is what the caller runs without a right to it any more, and when it is stopped.
      */
     ContextOut: {
-      user: components['schemas']['collegium__services__groups__models__UserOut'];
+      user: components['schemas']['UserOut'];
       /** Groups */
       groups: components['schemas']['GroupRef'][];
       /** Servers */
@@ -943,6 +984,9 @@ export interface components {
      * IdentityOut
      * @description How the provider is. ``provider`` is ``keycloak``, or ``local`` where the hub checks passwords itself.
      *
+     *     ``roles`` are those that can be given from here: none without an account that may, fewer than all where the provider
+     *     keeps the others in a way that is changed there alone.
+     *
      *     ``report`` is what the last whole walk of the group sync found; empty before the first.
      */
     IdentityOut: {
@@ -965,6 +1009,8 @@ export interface components {
       report: {
         [key: string]: unknown;
       };
+      /** Roles */
+      roles: components['schemas']['Role'][];
       /** Missing */
       missing: components['schemas']['MissingOut'][];
     };
@@ -1166,6 +1212,8 @@ export interface components {
     /**
      * InvitationList
      * @description The group's newest invitations. ``problem`` says why none can be made now, empty if they can.
+     *
+     *     ``roles`` are those that an invitation can be for.
      */
     InvitationList: {
       /** Items */
@@ -1174,6 +1222,8 @@ export interface components {
       problem: string;
       /** Mail */
       mail: boolean;
+      /** Roles */
+      roles: components['schemas']['Role'][];
     };
     /**
      * InvitationOut
@@ -1878,12 +1928,22 @@ export interface components {
       send_mail?: boolean;
     };
     /**
+     * UserOut
+     * @description The person the token belongs to.
+     */
+    UserOut: {
+      /** Name */
+      name: string;
+      /** Platform Admin */
+      platform_admin: boolean;
+    };
+    /**
      * UserPage
      * @description A page of accounts by name; ``total`` counts all that fit.
      */
     UserPage: {
       /** Items */
-      items: components['schemas']['collegium__services__users__models__UserOut'][];
+      items: components['schemas']['AccountOut'][];
       /** Total */
       total: number;
       /**
@@ -1942,57 +2002,6 @@ export interface components {
      * @enum {string}
      */
     WorkloadKind: 'server' | 'job' | 'deployment' | 'app';
-    /**
-     * UserOut
-     * @description The person the token belongs to.
-     */
-    collegium__services__groups__models__UserOut: {
-      /** Name */
-      name: string;
-      /** Platform Admin */
-      platform_admin: boolean;
-    };
-    /**
-     * UserOut
-     * @description An account at the provider, and what is known of it here. ``id`` is the provider's.
-     *
-     *     ``name`` is who the person is here, null before their first login. ``read_only`` says why nothing of the account can
-     *     be changed from here, empty if it can; groups can still be, for they are not the directory's.
-     */
-    collegium__services__users__models__UserOut: {
-      /** Id */
-      id: string;
-      /** Username */
-      username: string;
-      /** Email */
-      email: string;
-      /** Email Verified */
-      email_verified: boolean;
-      /** First Name */
-      first_name: string;
-      /** Last Name */
-      last_name: string;
-      /** Enabled */
-      enabled: boolean;
-      /** Created At */
-      created_at: string | null;
-      /** Federated */
-      federated: boolean;
-      /** Read Only */
-      read_only: string;
-      /** Required Actions */
-      required_actions: string[];
-      /** Name */
-      name: string | null;
-      /** Standing */
-      standing: string | null;
-      /** Platform Admin */
-      platform_admin: boolean;
-      /** Last Seen */
-      last_seen: string | null;
-      /** Groups */
-      groups: components['schemas']['UserGroup'][];
-    };
   };
   responses: never;
   parameters: never;
@@ -5179,6 +5188,7 @@ export interface operations {
 
 export type AcceptedOut = components['schemas']['AcceptedOut'];
 export type AccountLinks = components['schemas']['AccountLinks'];
+export type AccountOut = components['schemas']['AccountOut'];
 export type Action = components['schemas']['Action'];
 export type ArtifactList = components['schemas']['ArtifactList'];
 export type ArtifactOut = components['schemas']['ArtifactOut'];
@@ -5244,11 +5254,8 @@ export type UserCreated = components['schemas']['UserCreated'];
 export type UserDetail = components['schemas']['UserDetail'];
 export type UserGroup = components['schemas']['UserGroup'];
 export type UserIn = components['schemas']['UserIn'];
+export type UserOut = components['schemas']['UserOut'];
 export type UserPage = components['schemas']['UserPage'];
 export type UserPatch = components['schemas']['UserPatch'];
 export type WorkingDirectoryIn = components['schemas']['WorkingDirectoryIn'];
 export type WorkloadKind = components['schemas']['WorkloadKind'];
-export type collegium__services__groups__models__UserOut =
-  components['schemas']['collegium__services__groups__models__UserOut'];
-export type collegium__services__users__models__UserOut =
-  components['schemas']['collegium__services__users__models__UserOut'];

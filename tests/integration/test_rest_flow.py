@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
+from collegium.domain.groups import Role
+from collegium.domain.policy import POLICY, Operation
 from collegium.hub.configuration import DEMO_CATALOG, DEMO_HOME
 from support.installation import ROOT, Installation, until
 from support.rest import ask, curl, follow, job_of, log_of, submit, wait_state
@@ -107,7 +109,8 @@ def operations(hub: Installation, job: str) -> list[tuple[str, str, dict[str, An
     _, body = curl(f"{hub.api}/openapi.json")
     described = json.loads(body)
     prefix = described["servers"][0]["url"]
-    filled = {"group": "physics", "job": job, "path": "out.txt"}
+    # What is not there is refused like what is: the question is who may ask.
+    filled = {"group": "physics", "job": job, "path": "out.txt", "invitation": "inv-none", "user": "none"}
     return [
         (method.upper(), "/" + prefix + path.format(**filled), operation)
         for path, methods in described["paths"].items()
@@ -122,25 +125,22 @@ def test_whoever_may_not_is_refused_everywhere(hub: Installation, tokens: dict[s
     until("the token has expired", lambda: ask(hub, "GET", "/context", expired).status == 401)
     revoked_answers: dict[str, set[str]] = {}
     counts = Counter[str]()
-    writes = {"job.submit", "job.cancel", "job.rerun"}
     before = len(ask(hub, "GET", "/groups/physics/jobs?limit=200", tokens["ann"]).json["items"])
     for method, path, operation in everything:
-        public, name = not operation["security"], operation["x-operation"]
-        of_group, platform = "/groups/physics" in path, name == "metrics.read"
-        expected = {
-            "anonymous": 401,
-            "expired": 401,
-            "invented": 401,
-            "cem": 404 if of_group else 403 if platform else 200,
-            "zoe": 404 if of_group else 403 if platform else 200,
-            "vic": 403 if name in writes or platform else 200,
-        }
+        public, rule = not operation["security"], POLICY[Operation(operation["x-operation"])]
+        stranger = 404 if rule.role else 403 if rule.platform else 200
+        viewer = 403 if rule.platform or (rule.role and rule.role.rank > Role.VIEWER.rank) else 200
+        expected = {"anonymous": 401, "expired": 401, "invented": 401, "cem": stranger, "zoe": stranger, "vic": viewer}
         for who, status in expected.items():
             token = {"anonymous": None, "expired": expired, "invented": "0" * 32}.get(who) or tokens.get(who)
             body = {"name": "no", "image": "scientific-python", "instance_type": "small", "command": "true"}
-            answer = ask(hub, method, path, token, body if name == "job.submit" else None)
+            answer = ask(hub, method, path, token, body if operation["x-operation"] == "job.submit" else None)
             wanted = 200 if public else status
-            assert answer.status == wanted, f"{who} {method} {path}: {answer}"
+            if wanted == 200 and method != "GET":
+                # May be asked; that nothing useful was sent is another matter.
+                assert answer.status in (200, 400, 415), f"{who} {method} {path}: {answer}"
+            else:
+                assert answer.status == wanted, f"{who} {method} {path}: {answer}"
             if wanted >= 400:
                 word = {401: "not_authenticated", 403: "forbidden", 404: "not_found"}[wanted]
                 assert answer.code == word, f"{who} {method} {path}: {answer}"

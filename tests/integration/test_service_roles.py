@@ -208,10 +208,10 @@ async def test_a_database_that_comes_later(place: Place, tmp_path: Path) -> None
     )
     late = await place.start("all")
 
-    async def complained() -> bool:
-        return any("does not answer yet" in line["message"] for line in late.lines())
+    async def complained(replica: Replica) -> bool:
+        return any("does not answer yet" in line["message"] for line in replica.lines())
 
-    await until(complained)
+    await until(lambda: complained(late))
     # It lets itself be stopped meanwhile, and then is not a failure.
     assert await late.end() == 0
     hopeless = await place.start("all", "--CollegiumService.database_patience=2")
@@ -222,8 +222,7 @@ async def test_a_database_that_comes_later(place: Place, tmp_path: Path) -> None
     assert "did not answer for 2 seconds" in hopeless.lines()[-1]["message"]
     link = tmp_path / "nowhere"
     waiting = await place.start("all")
-    await asyncio.sleep(2)
-    assert waiting.process.returncode is None
+    await until(lambda: complained(waiting))
     # The server comes up where it was expected.
     url = sa.make_url(right)
     place.environment["COLLEGIUM_DATABASE_URL"] = right

@@ -20,6 +20,7 @@ from collegium.domain.identity import Claims, GroupBinding, Standing
 from collegium.identity.accept import accept
 from collegium.identity.accounts import Accounts
 from collegium.identity.people import Action, Changes, NewAccount
+from collegium.identity.realm_groups import SINGLE, RealmGroups
 from collegium.identity.settings import KeycloakSettings
 from collegium.settings import Settings
 from support.keycloak import Keycloak, browser, fill_login_form
@@ -57,6 +58,19 @@ def log_in(realm: Keycloak, database: Database, settings: KeycloakSettings, name
     claims = Claims(said["sub"], name, frozenset(said.get("groups", ())), email=said.get("email", ""))
     with database.write() as uow:
         accept(uow, settings, claims, now())
+
+
+class Counted:
+    """Which addresses a broker asks from now on; what follows the kind of thing is left out."""
+
+    def __init__(self, broker: Accounts) -> None:
+        self.paths: list[str] = []
+        self._call = broker._api._call
+        broker._api._call = self  # type: ignore[method-assign, assignment]
+
+    async def __call__(self, verb: str, path: str, *rest: Any) -> Any:
+        self.paths.append(path.split("/", maxsplit=1)[0])
+        return await self._call(verb, path, *rest)
 
 
 async def refused(work: Any, kind: type[DomainError] = Forbidden) -> str:
@@ -133,11 +147,26 @@ async def test_roles_are_places(accounts: Accounts, realm: Keycloak) -> None:
         assert await accounts.roles(await accounts.get(bob)) == expected
 
 
-async def test_members_of_all_groups(accounts: Accounts, realm: Keycloak) -> None:
-    found = await accounts.members()
+@pytest.mark.parametrize("people_per_group", [10, 0], ids=["by person", "by group"])
+async def test_members(
+    accounts: Accounts, realm: Keycloak, monkeypatch: pytest.MonkeyPatch, people_per_group: int
+) -> None:
+    monkeypatch.setattr("collegium.identity.accounts._PEOPLE_PER_GROUP", people_per_group)
+    everybody, _ = await accounts.page(0, 100)
+    found = await accounts.members(everybody)
     assert found[realm.user("ann")] == {"physics": Role.ADMIN, "chemistry": Role.MEMBER}
     assert found[realm.user("vic")] == {"physics": Role.VIEWER}
-    assert realm.user("zoe") not in found
+    assert not found.get(realm.user("zoe"))
+
+
+async def test_many_are_found_as_one_is(accounts: Accounts) -> None:
+    asked = Counted(accounts)
+    few = await accounts.find_all(["bob", "nobody"])
+    assert (set(few), asked.paths) == ({"bob"}, ["users", "users"])
+    many = await accounts.find_all(["ANN", "bob", "cem", "vic", "service-account-collegium-sync", "nobody"])
+    assert set(many) == {"ann", "bob", "cem", "vic", "service-account-collegium-sync"}
+    assert many["bob"] == few["bob"] == await accounts.find("bob")
+    assert many["service-account-collegium-sync"].service
 
 
 async def test_what_changes_is_known_here_at_once(
@@ -465,3 +494,58 @@ async def test_many_at_once_share_one_token(accounts: Accounts, realm: Keycloak)
     subjects = [realm.user(n) for n in ("ann", "bob", "cem")] * 10
     found = await asyncio.gather(*(accounts.get(s) for s in subjects))
     assert [a.subject for a in found] == subjects
+
+
+async def test_what_is_the_same_for_many_is_asked_once(accounts: Accounts, realm: Keycloak, database: Database) -> None:
+    """However many groups and roles are wished for, groups are listed once; a change of its own asks again."""
+    names = [f"team{i}" for i in range(12)]
+    for name in names:
+        realm.create_group(f"/{name}/admins")
+    with database.write() as uow:
+        for name in names:
+            uow.groups.put(Group(name, name))
+            uow.group_bindings.put(GroupBinding(name, realm.issuer, f"/{name}"))
+    asked, batch = Counted(accounts), accounts.batch()
+    for name in names:
+        await batch.require_place(name, Role.ADMIN)
+        await batch.require_place(name, Role.MEMBER)
+    assert asked.paths.count("group-by-path") == SINGLE
+    assert asked.paths.count("groups") == 2, "the list, and the count that tells whether it is whole"
+    realm.call("POST", "/roles", {"name": "harmless"})
+    role = realm.call("GET", "/roles/harmless").json()
+    realm.call("POST", f"/groups/{realm.group('/team3')}/role-mappings/realm", [role])
+    assert "carries roles" in await refused(accounts.require_place("team3", Role.ADMIN))
+    # Another piece of work begins with a list of its own, and that one tells too.
+    another = accounts.batch()
+    for name in names:
+        if name != "team3":
+            await another.require_place(name, Role.MEMBER)
+    assert "carries roles" in await refused(another.require_place("team3", Role.MEMBER))
+    zoe = realm.user("zoe")
+    assert "carries roles" in await refused(another.place(zoe, "team3", Role.ADMIN))
+    assert realm.groups_of("zoe") == []
+
+
+async def test_a_change_asks_for_each_group_once(accounts: Accounts, realm: Keycloak) -> None:
+    asked = Counted(accounts)
+    zoe = realm.user("zoe")
+    await accounts.place(zoe, "physics", Role.ADMIN)
+    assert asked.paths.count("group-by-path") == 2, "the group and its admins"
+    assert asked.paths.count("groups") == 0
+    assert realm.groups_of("zoe") == ["/physics/admins"]
+
+
+async def test_a_group_that_is_new_since_the_list_is_found(accounts: Accounts, realm: Keycloak) -> None:
+    seen = RealmGroups(accounts._api)
+    for path in ("/physics", "/chemistry", "/biology", "/physics/admins", "/physics/viewers", "/chemistry/admins"):
+        await seen.at(path)
+    realm.create_group("/physics/late/deep")
+    assert (await seen.at("/physics/late/deep"))["id"] == realm.group("/physics/late/deep")
+    with pytest.raises(NotFound):
+        await seen.at("/physics/never")
+    made = realm.create_group("/physics/later")
+    with pytest.raises(NotFound):
+        await seen.at("/physics/later")
+    assert (await seen.at("/physics/later", fresh=True))["id"] == made
+    moved = await seen.of_id(made, "/physics/admins")
+    assert (moved["id"], moved["path"]) == (made, "/physics/later")

@@ -173,8 +173,12 @@ async def test_pages(directory: KeycloakDirectory, realm: Keycloak, monkeypatch:
     expected = int(realm.call("GET", "/groups/count").json()["count"])
     for size in (25, 7, 2):
         monkeypatch.setattr(admin, "PAGE", size)
-        found = await directory.groups()
-        assert len(found) == len({g.id for g in found}) == expected
+        # With a list without borders, and without one.
+        for whole in (admin.WHOLE, 0):
+            with monkeypatch.context() as small:
+                small.setattr(admin, "WHOLE", whole)
+                found = await directory.groups()
+            assert len(found) == len({g.id for g in found}) == expected
     flat = {g.id: (g.path, g.parent) for g in found}
     assert {g.id: (g.path, g.parent) for g in await directory._level("groups", False, "")} == flat
     somebody = realm.user("p001")

@@ -11,7 +11,10 @@ import httpx
 
 def browser(**options: Any) -> httpx.Client:
     """A client that keeps cookies and follows to where it is sent."""
-    return httpx.Client(follow_redirects=True, timeout=60, **options)
+    client = httpx.Client(follow_redirects=True, timeout=60, **options)
+    # At each step: Keycloak sets some on the way.
+    client.event_hooks = {"response": [lambda _: _accept_cookies(client)]}
+    return client
 
 
 def login_form(client: httpx.Client, url: str, user: str, password: str) -> httpx.Response:
@@ -42,10 +45,7 @@ def send_form(
     assert tags, f"no form {form} on {page.url}:\n{page.text}"
     action = re.search(r'action="([^"]+)"', tags[0])
     assert action, tags[0]
-    _accept_cookies(client)
-    landed = client.post(html.unescape(action[1]), data=fields, follow_redirects=follow)
-    _accept_cookies(client)
-    return landed
+    return client.post(html.unescape(action[1]), data=fields, follow_redirects=follow)
 
 
 def message(page: httpx.Response) -> str:

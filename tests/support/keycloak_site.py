@@ -28,7 +28,7 @@ SERVICE = "/services/collegium"
 #: Seconds from the notice of a lost right to the end of what runs; long enough to change one's mind in between.
 GRACE = 20
 #: Groups beside the demo's, each for the tests that change it.
-MORE_GROUPS = ("astro", "botany", "crystals", "geology", "metals", "optics", "bio-chem", "a-b")
+MORE_GROUPS = ("astro", "botany", "crystals", "geology", "metals", "optics", "bio-chem", "a-b", "dunes", "elms")
 _EXTRA = """import json, os
 from pathlib import Path
 os.environ["COLLEGIUM_KEYCLOAK"] = json.dumps({keycloak!r})
@@ -321,6 +321,13 @@ class KeycloakSite:
         assert answer.status == 200, answer
         return [line for line in answer.json["items"] if wanted.items() <= line.items()]
 
+    def report(self, admin: Person) -> dict[str, Any]:
+        """What the last whole walk of the sync found."""
+        answer = admin.ask("GET", "/identity")
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.json["report"]
+        return found
+
     def close(self) -> None:
         """Nothing stays behind."""
         for person in self._people:
@@ -336,8 +343,9 @@ def keycloak_site(folder: Path, realm: Keycloak, mail: MailSink) -> Iterator[Key
     held.mkdir()
     mailer = {"host": mail.host, "port": mail.port, "security": "none", "sender": "collegium@example.test"}
     settings = realm.settings()
-    # The report of a walk is waited for.
+    # The report of a walk is waited for; and a machine that is busy with tests is no Keycloak that is silent.
     settings["sync"]["walk_interval"] = 15
+    settings["patience"] = 10
     extra = _EXTRA.format(keycloak=settings, mail=mailer, held=str(held))
     hub = Installation(folder, site_catalog(folder), extra, _AFTER.format(grace=GRACE))
     realm.use_hub(hub.url)

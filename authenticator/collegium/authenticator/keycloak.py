@@ -35,7 +35,7 @@ from collegium.db.engine import now
 from collegium.db.shared import shared_database
 from collegium.domain.audit import SYSTEM, AuditEntry
 from collegium.domain.errors import DomainError, Forbidden, InvalidInput, Misconfigured, Unavailable
-from collegium.domain.identity import Claims
+from collegium.domain.identity import Claims, ProviderState, ProviderStatus
 from collegium.identity.accept import Accepted, asked_name
 from collegium.identity.keys import Refused
 from collegium.identity.oidc import GrantRefused, Provider
@@ -151,7 +151,8 @@ class KeycloakAuthenticator(StartupMixin, GenericOAuthenticator):  # type: ignor
     async def discover(self) -> None:
         """Learn the realm's endpoints. Raises HTTPError 503."""
         try:
-            found = await self.provider.discovery()
+            # Nobody is sent to a page that does not open.
+            found = await self.provider.discovery(fresh=await self._is_silent())
         except (Unavailable, Misconfigured) as error:
             await self._unanswered(error)
             raise unanswered(error, "A login") from None
@@ -190,13 +191,13 @@ class KeycloakAuthenticator(StartupMixin, GenericOAuthenticator):  # type: ignor
             raise Refused("userinfo", "sub", "it is about another person than the ID token")
         older = _hub_knows(handler, claims)
 
-        def write(uow: UnitOfWork) -> Accepted:
+        def write(uow: UnitOfWork) -> tuple[Accepted, ProviderStatus | None]:
             accepted = believe(uow, settings, claims, asked_at, older_user=older)
             uow.identities.see(accepted.user, asked_at)
-            return accepted
+            return accepted, uow.providers.current()
 
-        accepted = await self.database.writing(write)
-        await self.refresher.voice.answered((await self.refresher.known(accepted.user)).status)
+        accepted, status = await self.database.writing(write)
+        await self.refresher.voice.answered(status)
         self.refresher.began(accepted.user)
         for problem in accepted.problems:
             self.log.warning("Groups of %s: %s", accepted.user, problem)
@@ -291,6 +292,15 @@ class KeycloakAuthenticator(StartupMixin, GenericOAuthenticator):  # type: ignor
             raise failure
         answer_now(handler, failure)
         return _nobody(handler)
+
+    async def _is_silent(self) -> bool:
+        """Was there no answer a moment ago, to us or to the sync?"""
+        try:
+            status = await self.database.reading(lambda uow: uow.providers.current())
+        except DomainError:
+            status = None
+        silent = status is not None and status.state is ProviderState.UNAVAILABLE
+        return silent or self.provider.fetcher.circuit.is_open
 
     async def _unanswered(self, error: Unavailable | Misconfigured) -> None:
         try:

@@ -16,6 +16,8 @@ class DomainError(Exception):
     """
 
     code = "error"
+    #: Is it in the audit log already?
+    written_down = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)

@@ -26,6 +26,7 @@ def install(
     secrets_dir: str | Path | None = None,
     authenticator: str | None = None,
     keycloak: Mapping[str, Any] | str | Path | None = None,
+    revocation: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Add Collegium to a hub's configuration; see ``collegium.hub.configuration.install``."""
     # Imported only here: the service and the spawner need nothing of this package but its scopes.
@@ -43,4 +44,5 @@ def install(
         secrets_dir=secrets_dir,
         authenticator=authenticator,
         keycloak=keycloak,
+        revocation=revocation,
     )

@@ -34,7 +34,7 @@ class Account:
         """Keycloak's account console, where Keycloak is used."""
         if settings is None:
             return cls()
-        return cls(settings.account_url, f"{settings.account_url}account-security/signing-in")
+        return cls(settings.account_url, settings.password_url)
 
 
 def access_scope() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from collegium.backends.kubernetes.settings import VARIABLE as KUBERNETES_VARIAB
 from collegium.hub.change import ConfigError, add_named, add_scopes, add_templates, merge, offer, offer_bind, require
 from collegium.hub.home import HomePage
 from collegium.hub.keycloak import CLASS, REFRESH_AGE, check_keycloak, provide_key, read_keycloak, share
+from collegium.hub.revocation import revocation_arguments
 from collegium.hub.scopes import CUSTOM_SCOPES, SERVICE, USER_SCOPES
 from collegium.hub.startup import CATALOG_VARIABLE
 from collegium.identity.settings import VARIABLE as KEYCLOAK_VARIABLE
@@ -60,6 +61,7 @@ def install(
     secrets_dir: str | Path | None = None,
     authenticator: str | None = None,
     keycloak: Mapping[str, Any] | str | Path | None = None,
+    revocation: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Add authenticator, spawner, pages, scopes and service to ``c``; returns where things are kept.
 
@@ -76,9 +78,13 @@ def install(
     ``authenticator`` is ``local`` (people and passwords of the catalog) or ``keycloak``: people and groups of a realm.
     ``keycloak`` holds the fields of KeycloakSettings, or names a JSON file of them (default: ``$COLLEGIUM_KEYCLOAK``);
     where it is given, so is the choice.
+
+    ``revocation`` says what becomes of somebody's work in a group that they may no longer work in: ``grace`` in seconds
+    (900), ``servers`` (``stop`` or ``keep``), ``jobs`` (``cancel`` or ``finish``).
     """
     if backend not in BACKENDS:
         raise ConfigError(f"backend = {backend!r}: there is {', '.join(BACKENDS)}")
+    ending = revocation_arguments(revocation, service_is_ours=service_port is not None)
     settings = _settings(state_dir, database_url)
     realm = read_keycloak(authenticator, keycloak)
     chosen = _catalog(catalog, DEMO_CATALOG if realm is None else KEYCLOAK_DEMO_CATALOG)
@@ -106,7 +112,7 @@ def install(
     merge(c.JupyterHub, "custom_scopes", CUSTOM_SCOPES)
     add_scopes(c.JupyterHub, USER_SCOPES)
     if service_port is not None:
-        _service(c, settings, service_port, demo=chosen in DEMOS, pods=pods, realm=realm)
+        _service(c, settings, service_port, ending, demo=chosen in DEMOS, pods=pods, realm=realm)
     return settings
 
 
@@ -192,7 +198,13 @@ def _spawner(c: Config, demo: bool) -> None:
 
 
 def _service(
-    c: Config, settings: Settings, port: int, demo: bool, pods: Pods | None, realm: KeycloakSettings | None
+    c: Config,
+    settings: Settings,
+    port: int,
+    arguments: Sequence[str],
+    demo: bool,
+    pods: Pods | None,
+    realm: KeycloakSettings | None,
 ) -> None:
     # A first job may come before a first server, and must find the same home.
     more = [f"--CollegiumService.backend_options=skeleton={DEMO_HOME}"] if demo else []
@@ -207,7 +219,7 @@ def _service(
     service = {
         "name": SERVICE,
         "url": f"http://127.0.0.1:{port}",
-        "command": [sys.executable, "-m", "collegium.services", "--role=all", *more],
+        "command": [sys.executable, "-m", "collegium.services", "--role=all", *more, *arguments],
         "environment": environment,
         "oauth_no_confirm": True,
         "oauth_client_allowed_scopes": list(USER_SCOPES),

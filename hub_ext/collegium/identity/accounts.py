@@ -8,23 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Self
 
 from collegium.db import Database, UnitOfWork
 from collegium.db.engine import now
 from collegium.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable, shorten
 from collegium.domain.groups import Role
-from collegium.domain.identity import Claims, Standing
+from collegium.domain.identity import Claims, GroupBinding, Standing
 from collegium.identity.accept import accept, dismiss
-from collegium.identity.admin_api import AdminApi, segment
+from collegium.identity.admin_api import PAGE, AdminApi, each, segment
 from collegium.identity.guard import Guard
 from collegium.identity.mapping import placement, roles_from_client
 from collegium.identity.people import Account, Action, Changes, NewAccount
-from collegium.identity.places import Places
+from collegium.identity.places import Places, spots
+from collegium.identity.realm_groups import RealmGroups
 from collegium.identity.settings import KeycloakSettings
 
+#: So many names are asked for one by one; a page of a list takes as long as this many.
+_SINGLE = 3
+#: A question for a group's members takes as long as this many for one person's groups. Measured: 2 where the client has
+#: roles, 20 to 50 with permissions that name hundreds of groups.
+_PEOPLE_PER_GROUP = 10
 #: No 0/O or 1/l/I: people read it out to one another.
 _LETTERS, _CAPITALS, _DIGITS = "abcdefghijkmnpqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789"
 
@@ -39,15 +48,30 @@ class Accounts:
         self._api = AdminApi(settings, settings.accounts, "keycloak.accounts")
         self._guard = Guard(settings, self._api, database)
         self._places = Places(settings, self._api, self._guard, database)
+        self._groups: RealmGroups | None = None
 
     @property
     def issuer(self) -> str:
         """Whose accounts these are."""
         return self._settings.issuer
 
+    @property
+    def givable(self) -> tuple[Role, ...]:
+        """Roles that can be given from here."""
+        return self._settings.roles.givable
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._api.close()
+
+    def batch(self) -> Self:
+        """The same for many changes in a row: what is known of groups then may be some seconds old."""
+        twin = copy.copy(self)
+        twin._groups = RealmGroups(self._api)
+        return twin
+
+    def _seen(self) -> RealmGroups:
+        return self._groups or RealmGroups(self._api)
 
     async def page(
         self, first: int, limit: int, search: str = "", enabled: bool | None = None
@@ -74,15 +98,36 @@ class Accounts:
         fitting = [r for r in rows if str(r.get("username", "")).casefold() == username.casefold()]
         return Account.read(fitting[0]) if fitting else None
 
+    async def find_all(self, usernames: Collection[str]) -> dict[str, Account]:
+        """User name in small letters → account. One by one, or by a list of all where that asks less."""
+        names = {n.casefold() for n in usernames}
+        if len(names) > _SINGLE and await self._pages() * _SINGLE <= len(names):
+            rows = await self._api.pages("users", "list accounts", briefRepresentation=False)
+            listed = {a.username.casefold(): a for a in map(Account.read, rows)}
+            # Lists leave out accounts of programs.
+            alone = [n for n in names if n not in listed and n.startswith("service-account-")]
+        else:
+            listed, alone = {}, sorted(names)
+        found = await each(self.find, alone)
+        return {n: listed[n] for n in names if n in listed} | {a.username.casefold(): a for a in found if a is not None}
+
+    async def _pages(self) -> int:
+        return -(-int(await self._api.get("users/count", "count accounts")) // PAGE)
+
     async def guard(self, account: Account) -> None:
         """Raise Forbidden if nothing of this account may be changed from here."""
         await self._guard.account(account)
 
     async def roles(self, account: Account) -> dict[str, Role]:
         """Group → role, worked out as at a login."""
+        return await self._roles(await self._bindings(), account)
+
+    async def _bindings(self) -> dict[str, GroupBinding]:
+        return {b.path: b for b in await self._places.bindings()}
+
+    async def _roles(self, by_path: Mapping[str, GroupBinding], account: Account) -> dict[str, Role]:
         claims = await self._claims(account)
         places = placement(claims.paths, self._settings.groups, self._settings.roles).roles
-        by_path = {b.path: b for b in await self._places.bindings()}
         found = {}
         for path, role in places.items():
             if path not in by_path:
@@ -95,9 +140,17 @@ class Accounts:
             found[binding.group] = role
         return found
 
-    async def members(self) -> dict[str, dict[str, Role]]:
-        """Account → group → role. Roles that are not subgroups are as we last heard of them."""
-        found = await self._places.members()
+    async def members(self, accounts: Sequence[Account]) -> dict[str, dict[str, Role]]:
+        """Account → group → role, asked of each person; of each group where people are many more.
+
+        Then roles that are not subgroups are as we last heard of them.
+        """
+        bindings = await self._bindings()
+        groups = sum(len(spots(path, self._settings.roles)) for path in bindings)
+        if len(accounts) <= _PEOPLE_PER_GROUP * groups:
+            roles = await each(partial(self._roles, bindings), accounts)
+            return {a.subject: r for a, r in zip(accounts, roles, strict=True)}
+        found = await self._places.members(self._seen())
         if self._settings.roles.source == "subgroup":
             return found
 
@@ -112,8 +165,8 @@ class Accounts:
 
     async def require_place(self, group: str, role: Role) -> None:
         """Raise what ``place`` would raise for anybody."""
-        binding = await self._places.require(group, role)
-        await self._guard.group(await self._places.group(binding))
+        binding, groups = await self._places.require(group, role), self._seen()
+        await self._guard.group(await self._places.group(binding, groups), groups)
 
     async def create(self, new: NewAccount, place: tuple[str, Role] | None = None) -> Account:
         """Make an account, and put it into a group in the very same step, so that no crash comes between."""
@@ -127,14 +180,14 @@ class Accounts:
             "requiredActions": [str(a) for a in new.required_actions],
         }
         if place is not None and self._settings.roles.source == "subgroup":
-            body["groups"] = [await self._places.path_for(*place)]
+            body["groups"] = [await self._places.path_for(*place, self._seen())]
         try:
             subject = await self._api.post("users", "create an account", body)
         except Conflict as error:
             raise _taken(error) from None
         account = await self.get(subject)
         if place is not None and self._settings.roles.source != "subgroup":
-            await self._places.put(account, *place)
+            await self._places.put(account, *place, self._seen())
         return account
 
     async def change(self, subject: str, changes: Changes) -> Account:
@@ -193,7 +246,7 @@ class Accounts:
         """Make the role in a group exactly this. People of a directory too: their groups are Keycloak's own."""
         account = await self.get(subject)
         await self._guard.account(account)
-        await self._places.put(account, group, role)
+        await self._places.put(account, group, role, self._seen())
         await self._bring_up(account)
 
     async def _changeable(self, subject: str) -> Account:

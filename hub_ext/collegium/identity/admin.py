@@ -10,8 +10,8 @@ from collegium.identity.admin_api import AdminApi, segment
 from collegium.identity.directory import DirectoryGroup, DirectoryUser
 from collegium.identity.settings import KeycloakSettings
 
-#: Rows asked for at a time.
-PAGE = 500
+#: Rows asked for at a time, and groups that may come in one answer where Keycloak has just read them.
+PAGE, WHOLE = 500, 5000
 #: Keycloak's search for every name; without it only groups at the top are listed.
 _ANY = "*"
 _NEEDED = "the roles view-users, query-users and query-groups of the client realm-management"
@@ -30,7 +30,7 @@ class KeycloakDirectory:
 
     async def ping(self) -> None:
         """The cheapest question that needs both a token and a right."""
-        await self._rows("groups", "list groups", first=0, max=1, briefRepresentation=True)
+        await self._rows("groups", "list groups", first=0, max=1, subGroupsCount=False)
 
     async def person(self, subject: str) -> DirectoryUser | None:
         """An account, None if it is deleted."""
@@ -74,20 +74,16 @@ class KeycloakDirectory:
         """Flat if Keycloak lists all levels at once, else level by level.
 
         The flat list is ordered by name alone, and many subgroups have the same: a page's border may then lose one and
-        show another twice. The count tells; a group that we did not see must never pass for one that is gone.
+        show another twice. The count tells; a group that we did not see must never pass for one that is gone. A list
+        without borders would be enough, but one that Keycloak has to read from its database may take longer than we
+        wait: so it is asked for after the pages.
         """
-        seen: dict[str, DirectoryGroup] = {}
-        first = 0
-        while True:
-            page = await self._group_page("groups", attributes, first, search=_ANY, populateHierarchy=False)
-            seen.update((g.id, g) for g, _ in page)
-            first += PAGE
-            if len(page) < PAGE:
-                break
-        count = await self._ask("groups/count", "count groups")
-        if isinstance(count, Mapping) and count.get("count") == len(seen):
-            return list(seen.values())
-        return await self._level("groups", attributes, "")
+        found = await self._flat(attributes, PAGE)
+        said = await self._ask("groups/count", "count groups")
+        count = said.get("count") if isinstance(said, Mapping) else None
+        if isinstance(count, int) and len(found) < count < WHOLE:
+            found = await self._flat(attributes, WHOLE)
+        return found if len(found) == count else await self._level("groups", attributes, "")
 
     async def has_group(self, group: str) -> bool:
         """True unless Keycloak says that there is none."""
@@ -113,11 +109,24 @@ class KeycloakDirectory:
         """Let go of the connections."""
         await self._api.close()
 
+    async def _flat(self, attributes: bool, size: int) -> list[DirectoryGroup]:
+        seen: dict[str, DirectoryGroup] = {}
+        first = 0
+        while True:
+            # To count what is below each group would cost Keycloak some fifteen times what the list does.
+            page = await self._group_page(
+                "groups", attributes, first, size, search=_ANY, populateHierarchy=False, subGroupsCount=False
+            )
+            seen.update((g.id, g) for g, _ in page)
+            first += size
+            if len(page) < size:
+                return list(seen.values())
+
     async def _level(self, path: str, attributes: bool, parent: str) -> list[DirectoryGroup]:
         found: list[DirectoryGroup] = []
         first = 0
         while True:
-            page = await self._group_page(path, attributes, first, parent)
+            page = await self._group_page(path, attributes, first, PAGE, parent)
             for group, has_more_below in page:
                 found.append(group)
                 if has_more_below:
@@ -127,10 +136,10 @@ class KeycloakDirectory:
                 return found
 
     async def _group_page(
-        self, path: str, attributes: bool, first: int, parent: str = "", **query: Any
+        self, path: str, attributes: bool, first: int, size: int, parent: str = "", **query: Any
     ) -> list[tuple[DirectoryGroup, bool]]:
         """Groups, each with whether there are some below it (a Keycloak that does not count them may have some)."""
-        rows = await self._rows(path, "list groups", first=first, max=PAGE, briefRepresentation=not attributes, **query)
+        rows = await self._rows(path, "list groups", first=first, max=size, briefRepresentation=not attributes, **query)
         return [
             (_read(lambda r: DirectoryGroup.read(r, parent), row), row.get("subGroupCount", 1) != 0) for row in rows
         ]

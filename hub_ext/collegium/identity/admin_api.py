@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from keycloak.exceptions import KeycloakConnectionError, KeycloakError
@@ -20,8 +20,34 @@ from keycloak import KeycloakOpenIDConnection
 
 #: Requests under way at once; one import must not starve Keycloak of its threads.
 MAX_AT_ONCE = 8
+#: Of these, for many questions of one kind: whoever comes in between does not wait for all of them.
+MANY_AT_ONCE = 6
+#: Rows asked for at a time.
+PAGE = 500
+S = TypeVar("S")
+T = TypeVar("T")
 # One line per request would bury everything else.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+async def each(work: Callable[[S], Awaitable[T]], items: Iterable[S], at_once: int = MANY_AT_ONCE) -> list[T]:
+    """What ``work`` makes of each, in their order, some at a time; after an error no more is begun."""
+    done: dict[int, T] = {}
+    left = enumerate(items)
+
+    async def some() -> None:
+        for place, item in left:
+            try:
+                done[place] = await work(item)
+            except BaseException:
+                list(left)
+                raise
+
+    ends = await asyncio.gather(*(some() for _ in range(at_once)), return_exceptions=True)
+    for error in ends:
+        if error is not None:
+            raise error
+    return [done[place] for place in sorted(done)]
 
 
 def segment(text: str) -> str:
@@ -51,6 +77,15 @@ class AdminApi:
     async def get(self, path: str, what: str, /, **query: Any) -> Any:
         """The answer's JSON."""
         return json.loads((await self._call("get", path, what, None, query)).content or b"null")
+
+    async def pages(self, path: str, what: str, /, **query: Any) -> list[Any]:
+        """All rows of a list."""
+        found: list[Any] = []
+        while True:
+            page = await self.get(path, what, first=len(found), max=PAGE, **query)
+            found += page
+            if len(page) < PAGE:
+                return found
 
     async def post(self, path: str, what: str, body: Any, /, **query: Any) -> str:
         """The id of what was made, empty if the answer names none."""

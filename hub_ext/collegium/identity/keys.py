@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 class Keys:
-    """Keys by id. One that is unknown is looked for anew, but not at everybody's bidding."""
+    """Keys by id. One that is unknown is looked for anew, but not at the bidding of anybody who sends a token."""
 
     def __init__(self, look: Callable[[], Awaitable[Answer]], clock: Callable[[], float] = time.monotonic) -> None:
         self._look, self._clock = look, clock
@@ -37,10 +37,13 @@ class Keys:
         self._read_at: float | None = None
         self.skew: float | None = None
 
-    async def find(self, what: str, kid: str) -> Mapping[str, Any]:
-        """The key. Raises Refused, Unavailable, Misconfigured."""
+    async def find(self, what: str, kid: str, ours: bool) -> Mapping[str, Any]:
+        """The key. ``ours``: the token answers a question of ours, so a strange key is a new one.
+
+        Raises Refused, Unavailable, Misconfigured.
+        """
         age = None if self._read_at is None else self._clock() - self._read_at
-        if age is None or age > KEYS_AGE or (kid not in self._keys and age > REFETCH_PAUSE):
+        if age is None or age > KEYS_AGE or (kid not in self._keys and (ours or age > REFETCH_PAUSE)):
             await self._read()
         if kid not in self._keys:
             raise Refused(what, "key", f"the realm has no key {shorten(kid, 40)} to verify it with")
@@ -69,8 +72,12 @@ async def verify(
     audience: str,
     algorithms: frozenset[str],
     require: tuple[str, ...],
+    ours: bool,
 ) -> dict[str, Any]:
-    """The claims of a token that is signed by the realm, meant for ``audience`` and of this time. Raises Refused."""
+    """The claims of a token that is signed by the realm, meant for ``audience`` and of this time.
+
+    ``ours`` says that the realm gave it in answer to us, not that somebody sent it. Raises Refused.
+    """
     if not token or len(token) > MAX_TOKEN:
         raise Refused(what, "form", f"it has {len(token)} characters, 1 to {MAX_TOKEN} are allowed")
     try:
@@ -82,7 +89,7 @@ async def verify(
     # Before any key is looked at: the public key must never serve as the secret of HS256.
     if algorithm not in allowed:
         raise Refused(what, "alg", f"it is signed with {shorten(algorithm, 20) or 'nothing'}, not {_words(allowed)}")
-    key = await keys.find(what, str(header.get("kid", "")))
+    key = await keys.find(what, str(header.get("kid", "")), ours)
     try:
         claims: dict[str, Any] = jwt.decode(
             token,

@@ -66,8 +66,13 @@ class Provider:
         self._discovered_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def discovery(self) -> Discovery:
-        """The realm's endpoints, asked for once an hour."""
+    async def discovery(self, fresh: bool = False) -> Discovery:
+        """The realm's endpoints, asked for once an hour; ``fresh`` asks now, and raises Unavailable for silence."""
+        if fresh:
+            # Without the lock: others, who know enough, need not wait.
+            self._discovery = await self._discover()
+            self._discovered_at = self._clock()
+            return self._discovery
         async with self._lock:
             known = self._discovery
             if known is not None and self._clock() - self._discovered_at < DISCOVERY_AGE:
@@ -111,14 +116,14 @@ class Provider:
 
     async def verify_id_token(self, token: str, nonce: str | None = None) -> Mapping[str, Any]:
         """The claims of an ID token; with a nonce, of the login that it belongs to. Raises Refused."""
-        claims = await self._verify(token, "ID token", ("exp", "iat", "sub"))
+        claims = await self._verify(token, "ID token", ("exp", "iat", "sub"), ours=True)
         if nonce is not None and claims.get("nonce") != nonce:
             raise Refused("ID token", "nonce", "it belongs to another login")
         return claims
 
     async def verify_logout_token(self, token: str) -> Mapping[str, Any]:
         """The claims of a logout token. Raises Refused."""
-        claims = await self._verify(token, "logout token", ("iat", "jti"))
+        claims = await self._verify(token, "logout token", ("iat", "jti"), ours=False)
         events = claims.get("events")
         if not isinstance(events, Mapping) or not isinstance(events.get(LOGOUT_EVENT), Mapping):
             raise Refused("logout token", "events", "it is about something else")
@@ -128,7 +133,7 @@ class Provider:
             raise Refused("logout token", "sub", "it does not say who is logged out")
         return claims
 
-    async def _verify(self, token: str, what: str, require: tuple[str, ...]) -> dict[str, Any]:
+    async def _verify(self, token: str, what: str, require: tuple[str, ...], ours: bool) -> dict[str, Any]:
         return await verify(
             token,
             self.keys,
@@ -137,6 +142,7 @@ class Provider:
             audience=self.settings.login.client_id,
             algorithms=(await self.discovery()).algorithms,
             require=require,
+            ours=ours,
         )
 
     async def _tokens(self, form: Mapping[str, str]) -> Tokens:

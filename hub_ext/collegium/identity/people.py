@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -126,6 +126,10 @@ class Broker(Protocol):
     def issuer(self) -> str:
         """Whose accounts these are."""
 
+    @property
+    def givable(self) -> tuple[Role, ...]:
+        """Roles that can be given from here."""
+
     async def page(
         self, first: int, limit: int, search: str = "", enabled: bool | None = None
     ) -> tuple[list[Account], int]:
@@ -140,8 +144,11 @@ class Broker(Protocol):
     async def roles(self, account: Account) -> dict[str, Role]:
         """Group of ours → role, as the provider has it now."""
 
-    async def members(self) -> dict[str, dict[str, Role]]:
-        """Account → group → role, of everybody in a group of ours."""
+    async def find_all(self, usernames: Collection[str]) -> dict[str, Account]:
+        """User name in small letters → account, of those that there are."""
+
+    async def members(self, accounts: Sequence[Account]) -> dict[str, dict[str, Role]]:
+        """Account → group → role; whoever is missing is in no group of ours."""
 
     async def require_place(self, group: str, role: Role) -> None:
         """Raise what ``place`` would raise for anybody, so that nobody is promised what cannot be given."""
@@ -166,6 +173,9 @@ class Broker(Protocol):
 
     async def guard(self, account: Account) -> None:
         """Raise Forbidden if nothing of this account may be changed from here."""
+
+    def batch(self) -> Broker:
+        """The same for one piece of work with many parts: what is asked for all of them is asked once."""
 
     async def close(self) -> None:
         """Let go of connections."""

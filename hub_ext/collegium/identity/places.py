@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from collegium.db import Database
 from collegium.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from collegium.domain.groups import Role
 from collegium.domain.identity import GroupBinding
-from collegium.identity.admin_api import AdminApi, segment
-from collegium.identity.guard import Guard, by_path, client_uuid
+from collegium.identity.admin_api import AdminApi, each, segment
+from collegium.identity.guard import Guard
 from collegium.identity.people import Account
+from collegium.identity.realm_groups import Group, RealmGroups
 from collegium.identity.settings import KeycloakSettings, RoleRules
-
-_PAGE = 500
 
 
 def spots(base: str, rules: RoleRules) -> dict[str, Role]:
@@ -72,7 +70,7 @@ class Places:
             plan(binding.path, rules, (), role)
         return binding
 
-    async def put(self, account: Account, group: str, role: Role | None) -> None:
+    async def put(self, account: Account, group: str, role: Role | None, groups: RealmGroups) -> None:
         """Make the role exactly this: first what is joined, then what is left. Raises as ``Broker.place``."""
         rules = self._settings.roles
         if role is None:
@@ -81,14 +79,14 @@ class Places:
             binding, role = await self._binding(group), rules.default
         else:
             binding = await self.require(group, role)
-        base = await self.group(binding)
+        base = await self.group(binding, groups)
         paths = await self.paths(account.subject)
         wanted = role if role is None or rules.source == "subgroup" else rules.default
         join, leave = plan(base["path"], rules, paths, wanted)
         # All bounds before the first change.
-        joined = [await self.target(base, path) for path in join]
+        joined = [await self.target(base, path, groups) for path in join]
         for path in leave:
-            await self._guard.group(await by_path(self._api, path))
+            await self._guard.group({"path": path, "id": paths[path]}, groups)
         if rules.source == "client-role":
             await self._client_role(account, group, role)
         user = f"users/{segment(account.subject)}/groups"
@@ -97,21 +95,21 @@ class Places:
         for path in leave:
             await self._api.delete(f"{user}/{segment(paths[path])}", "take people out of a group")
 
-    async def path_for(self, group: str, role: Role) -> str:
+    async def path_for(self, group: str, role: Role, groups: RealmGroups) -> str:
         """Where a new member with this role belongs, checked and made if need be."""
-        base = await self.group(await self.require(group, role))
+        base = await self.group(await self.require(group, role), groups)
         join, _ = plan(base["path"], self._settings.roles, (), role)
-        return str((await self.target(base, join[0]))["path"])
+        return str((await self.target(base, join[0], groups))["path"])
 
-    async def target(self, base: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    async def target(self, base: Group, path: str, groups: RealmGroups) -> Group:
         """The group at a path that ``plan`` named, made if only the role's subgroup is missing. Raises Forbidden."""
         if path == base["path"]:
-            await self._guard.group(base)
+            await self._guard.group(base, groups)
             return base
         try:
-            found = await by_path(self._api, path)
+            found = await groups.at(path)
         except NotFound:
-            await self._guard.group(base)
+            await self._guard.group(base, groups)
             name = path.rpartition("/")[2]
             try:
                 await self._api.post(f"groups/{segment(base['id'])}/children", "make a subgroup", {"name": name})
@@ -123,48 +121,44 @@ class Places:
                     f"{self._api.client_id} may not make it. Make it there once.",
                     path=path,
                 ) from None
-            found = await by_path(self._api, path)
-        await self._guard.group(found)
+            found = await groups.at(path, fresh=True)
+        await self._guard.group(found, groups)
         return found
 
-    async def group(self, binding: GroupBinding) -> Mapping[str, Any]:
+    async def group(self, binding: GroupBinding, groups: RealmGroups) -> Group:
         """The realm's group that a binding names; by id where that is known, so that a namesake is not taken for it."""
         try:
             if binding.external_id:
-                found: Mapping[str, Any] = await self._api.get(f"groups/{segment(binding.external_id)}", "see a group")
-                return found
-            return await by_path(self._api, binding.path)
+                return await groups.of_id(binding.external_id, binding.path)
+            return await groups.at(binding.path)
         except NotFound:
             raise Conflict(
                 f"The group {binding.path} that stands for {binding.group} is not in Keycloak any more.",
                 group=binding.group,
             ) from None
 
-    async def members(self) -> dict[str, dict[str, Role]]:
+    async def members(self, groups: RealmGroups) -> dict[str, dict[str, Role]]:
         """Account → group → highest role, by the groups alone."""
         found: dict[str, dict[str, Role]] = {}
         rules = self._settings.roles
+        asked: list[tuple[str, Role, str]] = []
         for binding in await self.bindings():
-            base = await self.group(binding)
+            base = await self.group(binding, groups)
             for path, role in spots(base["path"], rules).items():
                 try:
-                    group = base if path == base["path"] else await by_path(self._api, path)
+                    asked.append((binding.group, role, str((await groups.at(path))["id"])))
                 except NotFound:
                     continue
-                for subject in await self._members(str(group["id"])):
-                    before = found.setdefault(subject, {}).get(binding.group)
-                    if before is None or role.rank > before.rank:
-                        found[subject][binding.group] = role
+        for (group, role, _), subjects in zip(asked, await each(self._members, [a[2] for a in asked]), strict=True):
+            for subject in subjects:
+                before = found.setdefault(subject, {}).get(group)
+                if before is None or role.rank > before.rank:
+                    found[subject][group] = role
         return found
 
     async def _members(self, group_id: str) -> list[str]:
         where = f"groups/{segment(group_id)}/members"
-        found: list[str] = []
-        while True:
-            page = await self._api.get(where, "see members", first=len(found), max=_PAGE, briefRepresentation=True)
-            found += [str(u["id"]) for u in page]
-            if len(page) < _PAGE:
-                return found
+        return [str(u["id"]) for u in await self._api.pages(where, "see members", briefRepresentation=True)]
 
     async def _binding(self, group: str) -> GroupBinding:
         binding = await self._database.reading(lambda uow: uow.group_bindings.of_group(group))
@@ -189,7 +183,7 @@ class Places:
     async def _client_role(self, account: Account, group: str, role: Role | None) -> None:
         """Give the login client's role for this, and take those for other roles in the same group."""
         client, rules = self._settings.login.client_id, self._settings.roles
-        uuid = segment(await client_uuid(self._api, client))
+        uuid = segment(await self._guard.client(client))
         names = {r.value: r for r in Role} | dict(rules.names)
         wanted = {rules.pattern.format(group=group, role=name): r for name, r in names.items()}
         where = f"users/{segment(account.subject)}/role-mappings/clients/{uuid}"
@@ -212,6 +206,6 @@ class Places:
 
     async def client_roles(self, account: Account) -> list[str]:
         """The login client's roles of an account, by whatever way. Raises Conflict if we may not see them."""
-        uuid = segment(await client_uuid(self._api, self._settings.login.client_id))
+        uuid = segment(await self._guard.client(self._settings.login.client_id))
         where = f"users/{segment(account.subject)}/role-mappings/clients/{uuid}/composite"
         return [str(r["name"]) for r in await self._api.get(where, "see an account's roles")]

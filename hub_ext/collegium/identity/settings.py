@@ -3,15 +3,13 @@ hands it from process to process; secrets are not in it, only the files that hol
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from collegium.configured import Configured
 from collegium.domain.errors import InvalidInput
 from collegium.domain.groups import Role
 from collegium.domain.quota import Limits
@@ -92,6 +90,14 @@ class RoleRules(_Strict):
     claim: str = "client_roles"
     pattern: str = "{group}:{role}"
 
+    @property
+    def givable(self) -> tuple[Role, ...]:
+        """Roles that an account client could give somebody; an attribute of a group is changed in Keycloak alone."""
+        if self.source == "client-role":
+            return tuple(Role)
+        named = self.names.values() if self.source == "subgroup" else ()
+        return tuple(r for r in Role if r is self.default or r in named)
+
     @field_validator("pattern")
     @classmethod
     def _pattern(cls, value: str) -> str:
@@ -117,8 +123,11 @@ class SyncSettings(ClientSettings):
     walk_interval: float = Field(default=300.0, ge=10, le=86400)
 
 
-class KeycloakSettings(_Strict):
+class KeycloakSettings(Configured):
     """One realm. ``issuer`` is all that is needed besides the clients; discovery says the rest."""
+
+    called: ClassVar = "keycloak"
+    variable: ClassVar = VARIABLE
 
     issuer: str
     login: ClientSettings
@@ -172,31 +181,7 @@ class KeycloakSettings(_Strict):
         """The realm's account console."""
         return f"{self.issuer}/account/"
 
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> Self:
-        """Raises InvalidInput that names the setting; unknown settings are refused."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(["keycloak", *(str(p) for p in first["loc"])])
-            problem = first["msg"].removeprefix("Value error, ")
-            raise InvalidInput(where, problem[:1].lower() + problem[1:]) from None
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        """Read ``COLLEGIUM_KEYCLOAK``; None if it is not set. Raises InvalidInput."""
-        text = environment.get(VARIABLE)
-        if not text:
-            return None
-        try:
-            values = json.loads(Path(text).read_text() if text.startswith("/") else text)
-        except (OSError, ValueError) as error:
-            raise InvalidInput(VARIABLE, f"cannot be read as JSON: {type(error).__name__}") from None
-        if not isinstance(values, Mapping):
-            raise InvalidInput(VARIABLE, "must be a JSON object")
-        return cls.from_mapping(values)
-
-    def to_json(self) -> str:
-        """What ``from_environment`` reads."""
-        return self.model_dump_json()
+    @property
+    def password_url(self) -> str:
+        """Where one changes one's password in the account console."""
+        return f"{self.account_url}account-security/signing-in"

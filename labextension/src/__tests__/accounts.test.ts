@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { menuLinks } from '../accounts/links';
+import { changeable, firstRole, offered } from '../accounts/roles';
 import { plainWords, splitDomains } from '../accounts/text';
 import { Client, pagesOf, readHubPage } from '../client';
 
@@ -45,6 +46,24 @@ describe('pagesOf', () => {
       portal: '/base/services/collegium/portal',
       accept: '/base/services/collegium/invitation/accept'
     });
+  });
+});
+
+describe('roles', () => {
+  it('are offered only where they can be given', () => {
+    const names = (...given: Parameters<typeof offered>) => offered(...given).map(({ role }) => role);
+    expect(names('member')).toEqual(['viewer', 'member', 'maintainer', 'admin']);
+    expect(names('member', ['viewer', 'member', 'admin'])).toEqual(['viewer', 'member', 'admin']);
+    // Kept in an attribute of the group: it is seen, and stays.
+    expect(names('admin', ['member'])).toEqual(['member', 'admin']);
+    expect(changeable('admin', ['member'])).toBe(false);
+    expect(changeable('member', ['member'])).toBe(true);
+    expect(changeable('viewer')).toBe(true);
+    expect([firstRole(), firstRole(['viewer', 'member']), firstRole(['viewer'])]).toEqual([
+      'member',
+      'member',
+      'viewer'
+    ]);
   });
 });
 

@@ -1,16 +1,17 @@
 import * as React from 'react';
 
 import type { GroupRef, Role, UserGroup } from '../api';
-import { RoleSelect } from './roles';
+import { firstRole, RoleSelect } from './roles';
 
 /** Groups of a person with a role in each. */
 export function GroupRows(props: {
   groups: GroupRef[];
   value: UserGroup[];
+  roles?: readonly Role[];
   disabled?: boolean;
   onChange: (value: UserGroup[]) => void;
 }): JSX.Element {
-  const { groups, value, disabled, onChange } = props;
+  const { groups, value, roles, disabled, onChange } = props;
   const title = (name: string) => groups.find(g => g.name === name)?.display_name || name;
   const free = groups.filter(group => !value.some(row => row.group === group.name));
   const change = (group: string, role: Role) =>
@@ -24,6 +25,7 @@ export function GroupRows(props: {
           <RoleSelect
             label={`Role in ${title(row.group)}`}
             value={row.role ?? 'member'}
+            roles={roles}
             disabled={disabled}
             onChange={role => change(row.group, role)}
           />
@@ -45,7 +47,7 @@ export function GroupRows(props: {
           aria-label="Add to a group"
           data-testid="collegium-add-group"
           value=""
-          onChange={event => onChange([...value, { group: event.target.value, role: 'member' }])}
+          onChange={event => onChange([...value, { group: event.target.value, role: firstRole(roles) }])}
         >
           <option value="">Add to a group …</option>
           {free.map(group => (

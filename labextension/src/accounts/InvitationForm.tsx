@@ -5,7 +5,7 @@ import { ApiError, type Client } from '../client';
 import { Field } from '../widgets/Field';
 import { useAction } from './load';
 import { Problem } from './parts';
-import { RoleSelect } from './roles';
+import { firstRole, RoleSelect } from './roles';
 import { splitDomains } from './text';
 
 /** In hours. */
@@ -24,10 +24,12 @@ export function InvitationForm(props: {
   group: string;
   /** Can mail be sent at all? */
   mail: boolean;
+  /** What it can be for. */
+  roles?: readonly Role[];
   onCreated: (invitation: InvitationCreated) => void;
   onCancel: () => void;
 }): JSX.Element {
-  const [role, setRole] = React.useState<Role>('member');
+  const [role, setRole] = React.useState(firstRole(props.roles));
   const [uses, setUses] = React.useState('1');
   const [hours, setHours] = React.useState(24);
   const [email, setEmail] = React.useState('');
@@ -63,7 +65,13 @@ export function InvitationForm(props: {
       <div className="clg-columns">
         <Field id="clg-inv-role" title="Role" error={why('role')}>
           {aria => (
-            <RoleSelect {...aria} value={role} testid="collegium-invitation-role" onChange={setRole} />
+            <RoleSelect
+              {...aria}
+              value={role}
+              roles={props.roles}
+              testid="collegium-invitation-role"
+              onChange={setRole}
+            />
           )}
         </Field>
         <Field id="clg-inv-until" title="Valid for" error={why('expires_in')}>

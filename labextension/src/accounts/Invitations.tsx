@@ -26,6 +26,7 @@ export function Invitations({ client, group }: { client: Client; group: string }
           client={client}
           group={group}
           mail={value?.mail ?? false}
+          roles={value?.roles}
           onCreated={created}
           onCancel={() => setForm(false)}
         />

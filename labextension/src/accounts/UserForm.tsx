@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { GroupRef, UserCreated, UserGroup } from '../api';
 import type { Client } from '../client';
 import { GroupRows } from './GroupRows';
-import { useAction } from './load';
+import { useAction, useLoad } from './load';
 import { Problem } from './parts';
 import { EMPTY_USER, fieldOf, UserFields } from './UserFields';
 
@@ -22,6 +22,7 @@ export function UserForm(props: {
   const [made, setMade] = React.useState<UserCreated | null>(null);
   const key = React.useRef({ of: '', is: '' });
   const create = useAction();
+  const identity = useLoad('identity', () => props.client.identity());
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
     void create.run(async () => {
@@ -58,7 +59,7 @@ export function UserForm(props: {
       <UserFields values={values} problem={create.problem} onChange={setValues} />
       <fieldset>
         <legend>Groups</legend>
-        <GroupRows groups={props.groups} value={groups} onChange={setGroups} />
+        <GroupRows groups={props.groups} value={groups} roles={identity.value?.roles} onChange={setGroups} />
       </fieldset>
       <label className="clg-check">
         <input

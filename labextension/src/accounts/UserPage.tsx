@@ -123,6 +123,7 @@ function Names({ client, user, onChanged }: Part): JSX.Element {
 function Groups({ client, user, groups, onChanged }: Part): JSX.Element {
   const [value, setValue] = React.useState<UserGroup[]>(user.groups);
   const change = useAction();
+  const identity = useLoad('identity', () => client.identity());
   const same = JSON.stringify(value) === JSON.stringify(user.groups);
   const save = () =>
     void change.run(async () => {
@@ -134,7 +135,13 @@ function Groups({ client, user, groups, onChanged }: Part): JSX.Element {
     <section className="clg-form">
       <h2>Groups and roles</h2>
       <Problem of={change.problem} />
-      <GroupRows groups={groups} value={value} disabled={!!user.out_of_bounds} onChange={setValue} />
+      <GroupRows
+        groups={groups}
+        value={value}
+        roles={identity.value?.roles}
+        disabled={!!user.out_of_bounds}
+        onChange={setValue}
+      />
       {!user.out_of_bounds && (
         <div className="clg-actions">
           <button

@@ -1,14 +1,12 @@
 import * as React from 'react';
 
-import type { UserPage } from '../api';
+import type { AccountOut } from '../api';
 import type { Client } from '../client';
 import { Missing } from './Identity';
 import { useAction, useLoad, usePages } from './load';
 import { Badge, Listed, More, Problem, Search, Table } from './parts';
 import { roleTitle } from './roles';
 import { save } from './text';
-
-type User = UserPage['items'][number];
 
 export interface UserLinks {
   user: (id: string) => string;
@@ -87,7 +85,7 @@ function WhatIsMissing({ client }: { client: Client }): JSX.Element | null {
   return value && <Missing missing={value.missing} />;
 }
 
-function Line({ user, href }: { user: User; href: string }): JSX.Element {
+function Line({ user, href }: { user: AccountOut; href: string }): JSX.Element {
   return (
     <tr data-user={user.username}>
       <td>
@@ -107,6 +105,6 @@ function Line({ user, href }: { user: User; href: string }): JSX.Element {
   );
 }
 
-function fullName(user: Pick<User, 'first_name' | 'last_name'>): string {
+function fullName(user: Pick<AccountOut, 'first_name' | 'last_name'>): string {
   return [user.first_name, user.last_name].filter(Boolean).join(' ');
 }

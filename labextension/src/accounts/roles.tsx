@@ -14,10 +14,27 @@ export function roleTitle(role: string | null | undefined): string {
   return ROLES.find(known => known.role === role)?.title ?? role ?? '';
 }
 
+/** What to offer to somebody who has this role. */
+export function offered(value: Role, roles?: readonly Role[]): typeof ROLES {
+  return ROLES.filter(known => known.role === value || !roles || roles.includes(known.role));
+}
+
+/** What a new place begins with. */
+export function firstRole(roles?: readonly Role[]): Role {
+  return !roles || roles.includes('member') ? 'member' : roles[0];
+}
+
+/** Can the role be changed? One that is kept elsewhere cannot be taken away here either. */
+export function changeable(value: Role, roles?: readonly Role[]): boolean {
+  return !roles || roles.includes(value);
+}
+
 export function RoleSelect(props: {
   id?: string;
   label?: string;
   value: Role;
+  /** Those that can be given; the others are not offered, and whoever has one keeps it. */
+  roles?: readonly Role[];
   testid?: string;
   disabled?: boolean;
   onChange: (role: Role) => void;
@@ -28,11 +45,11 @@ export function RoleSelect(props: {
       aria-label={props.label}
       className="clg-select"
       data-testid={props.testid}
-      disabled={props.disabled}
+      disabled={props.disabled || !changeable(props.value, props.roles)}
       value={props.value}
       onChange={event => props.onChange(event.target.value as Role)}
     >
-      {ROLES.map(known => (
+      {offered(props.value, props.roles).map(known => (
         <option key={known.role} value={known.role}>
           {known.title}: {known.may}
         </option>

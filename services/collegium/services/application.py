@@ -208,6 +208,7 @@ class CollegiumService(Application):
         await self._work(context, stopped)
         _log.info("stopping")
         await drain(server, self.drain_seconds, lambda: context.busy)
+        await context.refused.settle()
         if context.broker is not None:
             await context.broker.close()
 

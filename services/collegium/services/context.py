@@ -14,6 +14,7 @@ from collegium.db import Database
 from collegium.db.engine import now
 from collegium.identity.people import Broker
 from collegium.identity.settings import KeycloakSettings
+from collegium.services.audit.refused import RefusedAttempts
 from collegium.services.audit.service import AuditService
 from collegium.services.auth import OUTAGE_GRACE, Gate
 from collegium.services.controller.loop import Controller
@@ -56,6 +57,7 @@ class Context:
     health: Health
     members: MemberService
     audit: AuditService
+    refused: RefusedAttempts
     identity: IdentityService
     invitations: InvitationService
     guests: GuestService
@@ -113,6 +115,7 @@ def make_context(
         health=Health(database, backend, clock, controller),
         members=MemberService(database),
         audit=AuditService(database),
+        refused=RefusedAttempts(database, clock),
         identity=IdentityService(database, keycloak),
         invitations=InvitationService(database, broker, known, mailer or Mailer(None), clock),
         guests=guests,

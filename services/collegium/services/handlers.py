@@ -15,8 +15,9 @@ from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler, stream_request_body
 
-from collegium.domain.errors import DomainError, InvalidInput, NotFound, TooLarge
+from collegium.domain.errors import DomainError, InvalidInput, NotFound, TooLarge, shorten
 from collegium.domain.policy import Operation
+from collegium.services.audit.refused import worth_a_line
 from collegium.services.auth import Identity
 from collegium.services.body import MAX_BODY, parse_json
 from collegium.services.context import Context
@@ -220,6 +221,7 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         """The one error edge."""
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         status, body = describe(error, self.request_id)
+        self.note_refusal(error)
         self.set_status(status)
         self.set_header("X-Request-ID", self.request_id)
         if status in RETRY_AFTER:
@@ -231,6 +233,21 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         if isinstance(error, RangeNotSatisfiable):
             self.set_header("Content-Range", f"bytes */{error.details['size']}")
         self.write_json(body, status)
+
+    def note_refusal(self, error: BaseException | None) -> None:
+        """Attempts on people and invitations are told to whoever reads the audit log."""
+        if self.endpoint is None or self.identity is None:
+            return
+        operation, reading = self.endpoint.operation, self.request.method == "GET"
+        if isinstance(error, DomainError) and worth_a_line(operation, error, reading):
+            group = self.path_kwargs.get("group") or ""
+            known = self.identity.group_exists and group
+            actor, named = self.identity.actor.user, shorten(self.attempted_object()) or ""
+            self.context.refused.note(operation, actor, named, known or "", error, self.request_id)
+
+    def attempted_object(self) -> str:
+        """On what, as far as the request says it."""
+        return str(self.path_kwargs.get("user") or self.path_kwargs.get("invitation") or "")
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Refusals are the caller's; everything else is ours and is logged whole."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import smtplib
 import ssl
-from collections.abc import Mapping
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
+from collegium.configured import Configured
 from collegium.domain.addresses import check_address
 from collegium.domain.errors import Conflict, InvalidInput, Misconfigured, Unavailable
 
@@ -24,10 +22,11 @@ VARIABLE = "COLLEGIUM_MAIL"
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
-class MailSettings(BaseModel):
+class MailSettings(Configured):
     """The server that takes our mail, and what we say who we are. ``port`` 0 is the usual one for ``security``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    called: ClassVar = "mail"
+    variable: ClassVar = VARIABLE
 
     host: str = Field(min_length=1, max_length=253)
     port: int = Field(default=0, ge=0, le=65535)
@@ -47,31 +46,6 @@ class MailSettings(BaseModel):
             return check_address(value, "sender")
         except InvalidInput as error:
             raise ValueError("must be an e-mail address") from error
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> Self:
-        """Raises InvalidInput that names the setting."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(["mail", *(str(p) for p in first["loc"])])
-            problem = first["msg"].removeprefix("Value error, ")
-            raise InvalidInput(where, problem[:1].lower() + problem[1:]) from None
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        """Read ``COLLEGIUM_MAIL``; None if it is not set. Raises InvalidInput."""
-        text = environment.get(VARIABLE)
-        if not text:
-            return None
-        try:
-            values = json.loads(Path(text).read_text() if text.startswith("/") else text)
-        except (OSError, ValueError) as error:
-            raise InvalidInput(VARIABLE, f"cannot be read as JSON: {type(error).__name__}") from None
-        if not isinstance(values, Mapping):
-            raise InvalidInput(VARIABLE, "must be a JSON object")
-        return cls.from_mapping(values)
 
     def password(self) -> str:
         """The password, read anew each time so that it can be changed. Raises Misconfigured, without quoting it."""

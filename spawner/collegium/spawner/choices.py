@@ -10,6 +10,8 @@ from jupyterhub.utils import url_path_join
 
 from collegium.db import UnitOfWork
 from collegium.domain.catalog import InstanceType
+from collegium.domain.errors import Unavailable
+from collegium.domain.identity import refuse_unconfirmed
 from collegium.domain.launch import OPTION_NAMES
 from collegium.domain.policy import Operation, explain
 from collegium.domain.quota import GroupUsage, WorkloadKind
@@ -86,7 +88,7 @@ class _Look:
     running: Mapping[str, str]
 
     def __call__(self, uow: UnitOfWork) -> FormView:
-        actor = uow.memberships.actor(self.user)
+        actor, waits = uow.memberships.actor(self.user), _waits(uow)
         groups = []
         for name in sorted(actor.roles):
             row = uow.groups.get(name)
@@ -107,7 +109,9 @@ class _Look:
                     types,
                     images,
                     meters(now, self.user),
-                    "" if verdict.allowed else f"As {actor.roles[name].label} you can look but not start servers here.",
+                    waits
+                    if verdict.allowed
+                    else f"As {actor.roles[name].label} you can look but not start servers here.",
                     self.running.get(name, ""),
                 )
             )
@@ -133,6 +137,15 @@ class _Look:
             if name in names:
                 return str(name)
         return groups[0].name if groups else ""
+
+
+def _waits(uow: UnitOfWork) -> str:
+    """Why nothing new begins for anybody now, in the words that a start would be refused with; empty if it may."""
+    try:
+        refuse_unconfirmed(uow.providers.current(), "Starting a server")
+    except Unavailable as error:
+        return error.message
+    return ""
 
 
 def _choose(found: list[Choice], wanted: str | None) -> tuple[Choice, ...]:

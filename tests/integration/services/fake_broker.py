@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -32,6 +32,7 @@ class FakeBroker:
     no_place: set[tuple[str, Role]] = field(default_factory=set)
     issuer: str = ISSUER
     changes: int = 0
+    givable: tuple[Role, ...] = tuple(Role)
 
     def add(self, username: str, **fields: object) -> Account:
         values = {"email": f"{username}@example.org", "email_verified": True, "created_at": datetime.now(UTC), **fields}
@@ -68,9 +69,16 @@ class FakeBroker:
         self._ask()
         return dict(self.places.get(account.subject, {}))
 
-    async def members(self) -> dict[str, dict[str, Role]]:
+    async def find_all(self, usernames: Collection[str]) -> dict[str, Account]:
         self._ask()
-        return {s: dict(r) for s, r in self.places.items()}
+        return {a.username: a for a in self.accounts.values() if a.username in usernames}
+
+    async def members(self, accounts: Sequence[Account]) -> dict[str, dict[str, Role]]:
+        self._ask()
+        return {a.subject: dict(self.places.get(a.subject, {})) for a in accounts}
+
+    def batch(self) -> FakeBroker:
+        return self
 
     async def require_place(self, group: str, role: Role) -> None:
         self._ask()

@@ -86,6 +86,7 @@ async def test_without_a_provider(service: Service) -> None:
     found = (await service.client("root").get("/identity")).json()
     assert (found["provider"], found["state"], found["issuer"]) == ("local", "ok", "")
     assert [m["what"] for m in found["missing"]] == ["Keycloak"]
+    assert found["roles"] == []
     account = (await service.client().get("/context")).json()["account"]
     assert account == {
         "profile_url": None,

@@ -14,6 +14,7 @@ from collegium.db.accounts import User
 from collegium.db.engine import now
 from collegium.domain.groups import ManagedBy, Role
 from collegium.domain.identity import ProviderState, Standing, UserIdentity
+from collegium.identity.people import Account, NewAccount
 from collegium.identity.settings import KeycloakSettings
 from collegium.services.controller.options import ControlOptions
 from integration.services.fake_broker import ISSUER, FakeBroker
@@ -290,14 +291,14 @@ async def test_import_can_send_mail(service: Service, broker: FakeBroker) -> Non
 
 
 async def test_an_import_that_loses_the_provider_tells_of_the_rest(service: Service, broker: FakeBroker) -> None:
-    real = broker.find
+    real = broker.create
 
-    async def find(username: str) -> Any:
-        if username == "second":
+    async def create(new: NewAccount, place: tuple[str, Role] | None = None) -> Account:
+        if new.username == "second":
             broker.down = True
-        return await real(username)
+        return await real(new, place)
 
-    broker.find = find  # type: ignore[method-assign]
+    broker.create = create  # type: ignore[method-assign]
     text = "username,email\n" + "".join(f"{n},{n}@example.org\n" for n in ("first", "second", "third"))
     done = await call(service, "POST", "/users/import", json={"csv": text})
     assert len(done["rows"]) == 3
@@ -345,6 +346,40 @@ async def every(service: Service, who: str = "root") -> list[httpx.Response]:
 async def test_group_admins_administer_no_users(service: Service, broker: FakeBroker) -> None:
     assert [a.status_code for a in await every(service, "ada")] == [403] * len(OPERATIONS)
     assert broker.changes == 0
+
+
+async def test_who_tried_in_vain_is_written_down(service: Service, broker: FakeBroker) -> None:
+    await every(service, "ada")
+    await service.context.refused.settle()
+    lines = set(audit(service))
+    assert {("user.list", "ada", "", "refused"), ("user.password", "ada", "id-bob", "refused")} <= lines
+    assert {outcome for *_, outcome in lines} == {"refused"}
+    assert len(lines) == len(OPERATIONS)
+    # Of her next ones only the number is told, and not before there is room for a line again.
+    await every(service, "ada")
+    await service.context.refused.settle()
+    assert set(audit(service)) == lines
+
+
+async def test_one_line_for_one_attempt(service: Service, broker: FakeBroker) -> None:
+    root = service.client("root")
+    assert (await root.post("/users", json={**NEW, "groups": [{"group": "biology"}]})).status_code == 409
+    assert (await root.delete("/users/nobody")).status_code == 404
+    assert (await root.delete("/users/id-root")).status_code == 403
+    # What was only mistyped, only looked for, or failed here, is not an attempt.
+    assert (await root.post("/users", json={"shoe": 1})).status_code == 400
+    assert (await root.get("/users/nobody")).status_code == 404
+    broker.down = True
+    assert (await root.patch("/users/id-bob", json={"enabled": False})).status_code == 503
+    assert (await service.client(None).get("/users")).status_code == 401
+    await service.context.refused.settle()
+    assert audit(service) == [
+        ("user.create", "root", NEW["username"], "refused"),
+        ("user.delete", "root", "nobody", "refused"),
+        ("user.delete", "root", "root", "refused"),
+    ]
+    with service.database.read() as uow:
+        assert "biology" in uow.audit.page(3)[2].reason
 
 
 async def test_without_the_account_everything_says_what_is_missing(seeded: Database, hub: FakeHub) -> None:

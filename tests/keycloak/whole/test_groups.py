@@ -1,9 +1,6 @@
-"""Realms as people make them: odd names, look-alikes, and very many groups."""
+"""Realms as people make them: odd names and look-alikes."""
 
 from __future__ import annotations
-
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from support.installation import until
 from support.keycloak_site import KeycloakSite, Person
@@ -23,19 +20,12 @@ ODD = [
 ]
 
 
-def report(boss: Person) -> dict[str, Any]:
-    answer = boss.ask("GET", "/identity")
-    assert answer.status == 200, answer
-    found: dict[str, Any] = answer.json["report"]
-    return found
-
-
 def test_odd_names_harm_nobody(site: KeycloakSite, boss: Person) -> None:
     made = [site.realm.call("POST", "/groups", {"name": name}).headers["location"] for name in ODD]
     odd = site.newcomer("/botany", word="odd")
     for location in made:
         site.realm.call("PUT", f"/users/{site.realm.user(odd.name)}/groups/{location.rsplit('/', 1)[1]}")
-    until("the walk has met them", lambda: any("物理学" in path for path in report(boss)["undeclared"]))
+    until("the walk has met them", lambda: any("物理学" in path for path in site.report(boss)["undeclared"]))
     assert len(site.realm.groups_of(odd.name)) == len(ODD) + 1
     again = site.login(odd.name)
     assert again.roles == {"botany": "member"} and again.cards == ["botany"]
@@ -65,8 +55,8 @@ def test_look_alikes_do_not_get_in(site: KeycloakSite, boss: Person) -> None:
         assert people[name].roles == {}, name
         assert people[name].status("/groups/bio-chem") == 404
         assert people[name].status("/groups/a-b") == 404
-    until("the walk tells", lambda: all(any(name in line for line in report(boss)["refused"]) for name in alike))
-    assert any("a/b" in line and "slash" in line for line in report(boss)["refused"])
+    until("the walk tells", lambda: all(any(name in line for line in site.report(boss)["refused"]) for name in alike))
+    assert any("a/b" in line and "slash" in line for line in site.report(boss)["refused"])
     # Whoever is in both is in the true one, once.
     site.realm.call("PUT", f"/users/{site.realm.user(true.name)}/groups/{ids['Bio-Chem']}")
     assert site.login(true.name).roles == {"bio-chem": "member"}
@@ -74,29 +64,3 @@ def test_look_alikes_do_not_get_in(site: KeycloakSite, boss: Person) -> None:
     until("the look-alike alone is nothing", lambda: true.roles == {})
     for group in (*ids.values(), site.realm.group("/a")):
         site.realm.call("DELETE", f"/groups/{group}")
-
-
-def test_somebody_in_500_groups_of_2000(site: KeycloakSite, boss: Person) -> None:
-    parents = [site.realm.create_group(f"/bulk{n}") for n in range(20)]
-
-    def fill(number: int) -> list[str]:
-        made = []
-        for i in range(99):
-            path = f"/groups/{parents[number]}/children"
-            site.realm.call("POST", path, {"name": f"research group number {number}-{i}"})
-            made.append(f"/bulk{number}/research group number {number}-{i}")
-        return made
-
-    with ThreadPoolExecutor(4) as pool:
-        paths = [path for made in pool.map(fill, range(20)) for path in made]
-    busy = site.newcomer("/botany", *paths[:500], word="busy")
-    assert len(site.realm.groups_of(busy.name)) >= 100
-    assert busy.roles == {"botany": "member"} and busy.cards == ["botany"]
-    assert busy.try_submit("botany").status == 201
-    until("the walk has met them all", lambda: report(boss)["groups"] >= 2000)
-    said = report(boss)
-    site.note("walk of 2,000 groups", said["seconds"])
-    site.realm.remove_from_group(busy.name, "/botany")
-    until("the change is seen", lambda: busy.roles == {})
-    for parent in parents:
-        site.realm.call("DELETE", f"/groups/{parent}")

@@ -17,11 +17,10 @@ from support.keycloak_site import SERVICE, KeycloakSite, Person
 from support.policy_table import OPERATIONS, Caller, is_public, verdict
 
 GROUPS = ("physics", "chemistry", "nosuch", "Not A Group!")
-#: Who is what, where; the demo's people and one more.
+#: Who is what, where; the demo's people and a maintainer.
 ROLES: dict[str, dict[str, Role]] = {
     "vic": {"physics": Role.VIEWER},
     "bob": {"physics": Role.MEMBER},
-    "kim": {"physics": Role.MEMBER},
     "mat": {"physics": Role.MAINTAINER},
     "ann": {"physics": Role.ADMIN, "chemistry": Role.MEMBER},
     "cem": {"chemistry": Role.MEMBER},
@@ -52,8 +51,8 @@ class Asked:
 
     @property
     def verdict(self) -> int:
-        """Refusals of another kind than permission say that one was let in."""
-        if self.status in (401, 403):
+        """Refusals of another kind than permission say that one was let in; a failure says nothing."""
+        if self.status in (401, 403) or self.status >= 500:
             return self.status
         strange = self.status == 404 and self.error.get("details", {}).get("field") == "group"
         return 404 if strange else 200
@@ -74,11 +73,10 @@ def ask(client: httpx.Client, method: str, url: str, operation: Operation, token
 
 
 @pytest.fixture(scope="module")
-def people(site: KeycloakSite, boss: Person) -> dict[str, Person]:
+def people(site: KeycloakSite) -> dict[str, Person]:
     """Everybody, logged in through Keycloak."""
     site.realm.create_user("mat", "/physics/maintainers")
-    site.realm.create_user("kim", "/physics")
-    found = {name: boss if name == "admin" else site.login(name) for name in ROLES}
+    found = {name: site.login(name) for name in ROLES}
     for name, roles in ROLES.items():
         mine = {group: role for group, role in found[name].roles.items() if role}
         assert mine == {group: role.value for group, role in roles.items()}
@@ -109,7 +107,7 @@ def test_matrix(site: KeycloakSite, people: dict[str, Person], job: str) -> None
     with httpx.Client(timeout=60) as plain:
         for url, method, operation, group in urls(site, job):
             if is_public(operation):
-                assert ask(plain, method, url, operation, None).status not in (401, 403), url
+                assert ask(plain, method, url, operation, None).verdict == 200, url
                 continue
             for token in (None, "not-a-token"):
                 assert ask(plain, method, url, operation, token).status == 401, (method, url, token)
@@ -120,7 +118,7 @@ def test_matrix(site: KeycloakSite, people: dict[str, Person], job: str) -> None
                 other = name != "bob" and group == "physics"
                 want = verdict(operation, caller, group, scopes, other)
                 answers = {"token": ask(plain, method, url, operation, person.token)}
-                if method == "get":
+                if method == "get" and operation is not Operation.METRICS_READ:
                     answers["cookie"] = ask(person.client, method, url, operation, None)
                 else:
                     assert ask(person.client, method, url, operation, None).status == 401, (method, url)
@@ -129,7 +127,7 @@ def test_matrix(site: KeycloakSite, people: dict[str, Person], job: str) -> None
                     if got.verdict != want:
                         wrong.append((method, url.removeprefix(site.hub.url), name, way, got, want))
     assert not wrong, "\n".join(map(str, wrong))
-    assert seen > 800
+    assert seen > 700
 
 
 def test_servers(site: KeycloakSite, people: dict[str, Person]) -> None:
@@ -140,9 +138,9 @@ def test_servers(site: KeycloakSite, people: dict[str, Person]) -> None:
             body = {"group": group, "instance_type": "nosuch", "image": "scientific-python"}
             answer = site.ask_hub("POST", f"/users/{name}/servers/{group}", person.token, body)
             may = role is not None and role.rank >= Role.MEMBER.rank
-            expected = (400,) if may else (403,) if role is not None else (403, 404)
-            assert answer.status in expected, (name, group, answer)
-            assert ("nosuch" in answer.body.decode()) or not may
+            assert answer.status == (403 if role is not None else 404), (name, group, answer)
+            # Whoever may is told that there is no such size.
+            assert ("no instance type nosuch" in answer.json["message"]) == may, (name, group, answer)
     # Nobody starts anything as somebody else.
     body = {"group": "physics", "instance_type": "small", "image": "scientific-python"}
     answer = site.ask_hub("POST", "/users/bob/servers/physics", people["ann"].token, body)

@@ -50,26 +50,49 @@ def test_the_right_goes_while_a_server_starts(site: KeycloakSite, amy: Person) -
     """What was accepted and has not begun yet does not begin."""
     people = [site.newcomer("/crystals", word=word) for word in ("rem", "vie", "dis", "del")]
     removed, viewer, disabled, deleted = people
+    orphan = site.newcomer("/dunes", word="orphan")
     in_use = servers_in_use(amy)
-    with site.holding(*people):
+    with site.holding(*people, orphan):
         for person in people:
             assert person.try_start("crystals")[0] == 202
+        assert orphan.try_start("dunes")[0] == 202
         site.realm.remove_from_group(removed.name, "/crystals")
         site.realm.add_to_group(viewer.name, "/crystals/viewers")
         site.realm.remove_from_group(viewer.name, "/crystals")
         site.realm.set_enabled(disabled.name, False)
         site.realm.delete_user(deleted.name)
+        site.realm.delete_group("/dunes")
         until("removed is seen", lambda: removed.status("/groups/crystals") == 404)
         until("the role is seen", lambda: viewer.roles == {"crystals": "viewer"})
         until("disabled is seen", lambda: disabled.status("/groups/crystals") in GONE)
         until("deleted is seen", lambda: deleted.status("/groups/crystals") in GONE)
+        until("the group's end is seen", lambda: orphan.status("/groups/dunes") == 404)
         assert all(person.server("crystals").get("pending") for person in people)
-    for person in people:
-        until("the start is over", lambda person=person: not person.server("crystals"))
-        assert not person.server_process("crystals")
+        assert orphan.server("dunes").get("pending")
+    for person, group in [*((p, "crystals") for p in people), (orphan, "dunes")]:
+        until("the start is over", lambda person=person, group=group: not person.server(group))
+        assert not person.server_process(group)
     assert servers_in_use(amy) == in_use
     told = removed.client.get(f"{site.hub.url}/hub/spawn-pending/{removed.name}/crystals")
     assert "Spawn failed" in told.text and NO_GROUP in told.text, told.text[-3000:]
+
+
+def test_what_takes_no_right_away_stops_no_start(site: KeycloakSite) -> None:
+    """Another name, an ended session, a renamed group: the start goes on."""
+    renamed, ended = (site.newcomer("/crystals", word=word) for word in ("ren", "end"))
+    moved = site.newcomer("/elms", word="moved")
+    starts = [(renamed, "crystals"), (ended, "crystals"), (moved, "elms")]
+    with site.holding(renamed, ended, moved):
+        for person, group in starts:
+            assert person.try_start(group)[0] == 202
+        site.realm.rename(renamed.name, f"{renamed.name}amed")
+        site.realm.logout_user(ended.name)
+        site.realm.rename_group("/elms", "oaks")
+        until("the session is over", lambda: not ended.logged_in)
+        until("the new name is seen", lambda: site.newcomer("/oaks", word="oak").roles == {"elms": "member"})
+    for person, group in starts:
+        until("the server is ready", lambda person=person, group=group: person.server(group).get("ready"))
+        assert person.server_answers(group)
 
 
 def test_disabled_while_the_server_comes_up(site: KeycloakSite, amy: Person) -> None:

@@ -13,6 +13,7 @@ from collegium.hub import install
 from collegium.hub.configuration import DEMO_CATALOG, HERE, ConfigError
 from collegium.hub.scopes import CUSTOM_SCOPES, USER_SCOPES
 from collegium.hub.startup import prepare_hub
+from collegium.services.application import CollegiumService
 
 
 @pytest.fixture(autouse=True)
@@ -266,3 +267,43 @@ def test_the_packages_configuration_file_is_short_and_runs(tmp_path: Path) -> No
     )
     assert c.JupyterHub.db_url == f"sqlite:///{tmp_path}/state/jupyterhub.sqlite"
     assert len(source.splitlines()) < 25
+
+
+def test_what_becomes_of_revoked_work(tmp_path: Path) -> None:
+    c = Config()
+    install(c, state_dir=tmp_path / "s", revocation={"grace": 0, "servers": "keep", "jobs": "finish"})
+    command = read(c).services[0]["command"]
+    assert command[-3:] == [
+        "--CollegiumService.revocation_grace=0",
+        "--CollegiumService.revocation_servers=keep",
+        "--CollegiumService.revocation_jobs=finish",
+    ]
+    service = CollegiumService()
+    service.parse_command_line(command[3:])
+    assert (service.revocation_grace, service.revocation_servers, service.revocation_jobs) == (0, "keep", "finish")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"grace": -1}, "revocation.grace must be a whole number of seconds, 0 to 2592000 (got -1)"),
+        ({"grace": True}, "revocation.grace must be a whole number"),
+        ({"grace": "300"}, "revocation.grace must be a whole number"),
+        ({"grace": 2592001}, "revocation.grace must be a whole number"),
+        ({"servers": "cancel"}, "revocation.servers must be stop or keep (got 'cancel')"),
+        ({"jobs": ["finish"]}, "revocation.jobs must be cancel or finish"),
+        ({"deployments": "stop"}, "revocation.deployments: there is grace, servers, jobs"),
+        ("stop", "revocation must be a dictionary"),
+    ],
+)
+def test_revocation_is_checked(tmp_path: Path, given: object, said: str) -> None:
+    c = Config()
+    with pytest.raises(ConfigError) as caught:
+        install(c, state_dir=tmp_path / "s", revocation=given)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    assert not c.JupyterHub.get("services")
+
+
+def test_revocation_of_a_service_that_is_not_ours(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"auth\.revocation"):
+        install(Config(), state_dir=tmp_path / "s", service_port=None, revocation={"grace": 1})

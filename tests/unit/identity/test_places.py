@@ -49,3 +49,9 @@ def test_another_default() -> None:
 def test_roles_that_are_no_subgroups() -> None:
     rules = RoleRules(source="attribute")
     assert spots(BASE, rules) == {BASE: Role.MEMBER}
+
+
+def test_which_roles_can_be_given() -> None:
+    assert RULES.givable == tuple(Role) == RoleRules(source="client-role").givable
+    assert RoleRules(names={"admins": Role.ADMIN}).givable == (Role.MEMBER, Role.ADMIN)
+    assert RoleRules(source="attribute", default=Role.VIEWER).givable == (Role.VIEWER,)

@@ -19,12 +19,11 @@ class Links:
     def of(self, account: UserIdentity | None) -> AccountLinks:
         """For a person with this account; None: the hub alone knows them."""
         hub = self.hub.rstrip("/")
-        console = None
-        if account is not None and self.keycloak is not None and account.issuer == self.keycloak.issuer:
-            console = self.keycloak.account_url
+        theirs = account is not None and self.keycloak is not None and account.issuer == self.keycloak.issuer
+        console = self.keycloak if theirs else None
         return AccountLinks(
-            profile_url=console,
-            password_url=f"{console}account-security/signing-in" if console else None,
+            profile_url=console.account_url if console else None,
+            password_url=console.password_url if console else None,
             tokens_url=f"{hub}/token",
             logout_url=f"{hub}/logout",
         )

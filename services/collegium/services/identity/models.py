@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from collegium.domain.groups import Role
+
 
 class AccountLinks(BaseModel):
     """Where one looks after one's account; profile and password are null where no provider keeps it."""
@@ -28,6 +30,9 @@ class MissingOut(BaseModel):
 class IdentityOut(BaseModel):
     """How the provider is. ``provider`` is ``keycloak``, or ``local`` where the hub checks passwords itself.
 
+    ``roles`` are those that can be given from here: none without an account that may, fewer than all where the provider
+    keeps the others in a way that is changed there alone.
+
     ``report`` is what the last whole walk of the group sync found; empty before the first.
     """
 
@@ -38,4 +43,5 @@ class IdentityOut(BaseModel):
     since: datetime | None
     synced_at: datetime | None
     report: dict[str, Any]
+    roles: list[Role]
     missing: list[MissingOut]

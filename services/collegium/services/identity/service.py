@@ -49,5 +49,6 @@ class IdentityService:
             since=status.since if status else None,
             synced_at=status.synced_at if status else None,
             report=dict(status.report) if status else {},
+            roles=list(keycloak.roles.givable) if keycloak and keycloak.accounts else [],
             missing=missing,
         )

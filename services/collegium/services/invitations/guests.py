@@ -94,6 +94,7 @@ class GuestService:
         except DomainError as error:
             message = error.message
             await self._database.writing(lambda uow: self._refused(uow, invitation, subject, user, message))
+            error.written_down = True
             raise
         entry = self._entry("invitation.accept", invitation, user, user, by.request_id)
         await self._database.writing(lambda uow: _done(uow, invitation, subject, entry))

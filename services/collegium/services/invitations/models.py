@@ -69,11 +69,15 @@ class InvitationCreated(InvitationOut):
 
 
 class InvitationList(BaseModel):
-    """The group's newest invitations. ``problem`` says why none can be made now, empty if they can."""
+    """The group's newest invitations. ``problem`` says why none can be made now, empty if they can.
+
+    ``roles`` are those that an invitation can be for.
+    """
 
     items: list[InvitationOut]
     problem: str
     mail: bool
+    roles: list[Role]
 
 
 class TokenIn(Strict):

@@ -45,7 +45,8 @@ class InvitationService:
             except DomainError as error:
                 problem = error.message
             rows = [_out(uow, i, self._clock()) for i in uow.invitations.of_group(group)]
-            return InvitationList(items=rows, problem=problem, mail=self._mailer.ready)
+            roles = list(self._broker.givable) if self._broker else []
+            return InvitationList(items=rows, problem=problem, mail=self._mailer.ready, roles=roles)
 
         return await self._database.reading(look)
 

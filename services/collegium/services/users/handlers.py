@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from collegium.domain.errors import DomainError
 from collegium.domain.policy import Operation
 from collegium.services.by import By
 from collegium.services.endpoint import JSON, Endpoint, Query
@@ -80,6 +82,12 @@ class UsersHandler(UserBase):
         query = self.read_query(UserQuery)
         page = self.context.users.page(query.text.strip(), query.enabled, query.limit, query.cursor)
         self.write_json(await page)
+
+    def attempted_object(self) -> str:
+        """The name of the account that was not made; nothing of who was refused before the body was read."""
+        with contextlib.suppress(DomainError, ValidationError):
+            return self.read_body(UserIn).username
+        return ""
 
     async def post(self) -> None:
         """Create."""

@@ -33,7 +33,7 @@ class UserGroup(Strict):
     role: RoleWord = Role.MEMBER
 
 
-class UserOut(BaseModel):
+class AccountOut(BaseModel):
     """An account at the provider, and what is known of it here. ``id`` is the provider's.
 
     ``name`` is who the person is here, null before their first login. ``read_only`` says why nothing of the account can
@@ -58,7 +58,7 @@ class UserOut(BaseModel):
     groups: list[UserGroup]
 
 
-class UserDetail(UserOut):
+class UserDetail(AccountOut):
     """One account. ``out_of_bounds`` says why it is left alone: administrators are changed at the provider only."""
 
     out_of_bounds: str
@@ -67,7 +67,7 @@ class UserDetail(UserOut):
 class UserPage(BaseModel):
     """A page of accounts by name; ``total`` counts all that fit."""
 
-    items: list[UserOut]
+    items: list[AccountOut]
     total: int
     next_cursor: str | None = None
 

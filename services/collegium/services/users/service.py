@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import copy
 import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.addresses import check_address
@@ -41,7 +41,7 @@ from collegium.services.users.models import (
     UserPage,
     UserPatch,
 )
-from collegium.services.users.views import user_out
+from collegium.services.users.views import account_out
 
 FEATURE = "User administration"
 #: Hours for which the mail to a new user is good.
@@ -65,6 +65,12 @@ class UserService:
             raise missing(self._keycloak, FEATURE)
         return self._maybe_broker
 
+    def batch(self) -> Self:
+        """For one piece of work with many parts: what is asked for all of them is asked once."""
+        twin = copy.copy(self)
+        twin._maybe_broker = self.broker.batch()
+        return twin
+
     async def page(self, text: str, enabled: bool | None, limit: int, cursor: str | None) -> UserPage:
         """Accounts by name. Raises InvalidInput for a cursor that is not ours."""
         first = read_number_cursor("u", cursor) if cursor else 0
@@ -76,9 +82,12 @@ class UserService:
 
         here = await self._database.reading(known)
         strangers = [a for a in accounts if a.subject not in here]
-        asked = dict(zip(strangers, await asyncio.gather(*(broker.roles(a) for a in strangers)), strict=True))
+        asked = await broker.members(strangers)
         items = await self._database.reading(
-            lambda uow: [user_out(uow, broker.issuer, a, asked.get(a)) for a in accounts]
+            lambda uow: [
+                account_out(uow, broker.issuer, a, None if a.subject in here else asked.get(a.subject, {}))
+                for a in accounts
+            ]
         )
         # Whole pages only: accounts that Keycloak hides from a page would otherwise end the list early.
         more = first + limit < total and bool(accounts)
@@ -93,19 +102,19 @@ class UserService:
 
         All groups are checked before anything is made. Raises Conflict for what is taken, InvalidInput.
         """
-        broker, new = self.broker, read_new(body)
+        users, new = self.batch(), read_new(body)
         mark = hashlib.sha256(json.dumps(body.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
         earlier = await self._replayed(by, key, mark)
         if earlier is not None:
             return UserCreated(**(await self.get(earlier)).model_dump(), problems=[]), False
         roles = roles_of(body.groups)
         for group, role in roles.items():
-            await broker.require_place(group, role)
+            await users.broker.require_place(group, role)
         account = await self.make(by, new)
         if key is not None:
             await self._database.writing(lambda uow: self._remember(uow, by, key, mark, account.subject))
         problems = [
-            f"{r.group}: {r.reason}" for r in await self.put_roles(by, account, roles, {}) if r.outcome == "refused"
+            f"{r.group}: {r.reason}" for r in await users.put_roles(by, account, roles, {}) if r.outcome == "refused"
         ]
         if body.send_mail and new.email:
             problems += await self.welcome(by, account)
@@ -158,7 +167,7 @@ class UserService:
         wanted = roles_of(groups)
         await self.broker.guard(account)
         present = await self.broker.roles(account)
-        results = await self.put_roles(by, account, {**dict.fromkeys(present), **wanted}, present)
+        results = await self.batch().put_roles(by, account, {**dict.fromkeys(present), **wanted}, present)
         return GroupsOut(**(await self._detail(account)).model_dump(), results=results)
 
     async def apply(self, by: By, account: Account, changes: Changes) -> Account:
@@ -226,7 +235,7 @@ class UserService:
             raise
         except DomainError as error:
             why = error.message
-        out = await self._database.reading(lambda uow: user_out(uow, broker.issuer, account, roles))
+        out = await self._database.reading(lambda uow: account_out(uow, broker.issuer, account, roles))
         return UserDetail(**out.model_dump(), out_of_bounds=why)
 
     async def _told(
@@ -250,6 +259,7 @@ class UserService:
             failed = isinstance(error, Unavailable | Misconfigured)
             line = entry(Outcome.FAILED if failed else Outcome.REFUSED, error.message)
             await self._database.writing(lambda uow: uow.audit.append(line))
+            error.written_down = True
             raise
         await self._database.writing(lambda uow: uow.audit.append(entry(Outcome.DONE)))
         return result

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from collegium.db import UnitOfWork
 from collegium.domain.groups import Role
 from collegium.identity.people import Account
-from collegium.services.users.models import UserGroup, UserOut
+from collegium.services.users.models import AccountOut, UserGroup
 from collegium.services.users.table import groups_text
 
 
-def user_out(uow: UnitOfWork, issuer: str, account: Account, roles: Mapping[str, Role] | None = None) -> UserOut:
+def account_out(uow: UnitOfWork, issuer: str, account: Account, roles: Mapping[str, Role] | None = None) -> AccountOut:
     """One account; ``roles`` are the provider's where they were asked for, else what is known here."""
     found = uow.identities.of_subject(issuer, account.subject)
     user = uow.users.get(found.user) if found else None
     known = roles if roles is not None else uow.memberships.of_user(found.user) if found else {}
-    return UserOut(
+    return AccountOut(
         id=account.subject,
         username=account.username,
         email=account.email,
