@@ -278,6 +278,12 @@ class Methods:
         """Submit a job."""
         return self.send(operations.post_groups_group_jobs(group, body, idempotency_key=idempotency_key))
 
+    def post_groups_group_jobs_batch(
+        self, group: str, body: m.BatchIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.BatchOut:
+        """Submit several jobs, which may wait for one another: all or none."""
+        return self.send(operations.post_groups_group_jobs_batch(group, body, idempotency_key=idempotency_key))
+
     def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
         """One job with its spec, manifest and history."""
         return self.send(operations.get_groups_group_jobs_job(group, job))
@@ -569,6 +575,12 @@ class AsyncMethods:
     ) -> m.JobOut:
         """Submit a job."""
         return await self.send(operations.post_groups_group_jobs(group, body, idempotency_key=idempotency_key))
+
+    async def post_groups_group_jobs_batch(
+        self, group: str, body: m.BatchIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.BatchOut:
+        """Submit several jobs, which may wait for one another: all or none."""
+        return await self.send(operations.post_groups_group_jobs_batch(group, body, idempotency_key=idempotency_key))
 
     async def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
         """One job with its spec, manifest and history."""

@@ -237,6 +237,31 @@ class AccountLinks(Reply):
     logout_url: str
 
 
+class AccountOut(Reply):
+    """An account at the provider, and what is known of it here. ``id`` is the provider's.
+
+    ``name`` is who the person is here, null before their first login. ``read_only`` says why nothing of the account can
+    be changed from here, empty if it can; groups can still be, for they are not the directory's.
+    """
+
+    id: str
+    username: str
+    email: str
+    email_verified: bool
+    first_name: str
+    last_name: str
+    enabled: bool
+    created_at: datetime | None
+    federated: bool
+    read_only: str
+    required_actions: list[str]
+    name: str | None
+    standing: str | None
+    platform_admin: bool
+    last_seen: datetime | None
+    groups: list[UserGroup]
+
+
 class ArtifactList(Reply):
     """All artifacts of the job's latest attempt."""
 
@@ -274,6 +299,40 @@ class AuditPage(Reply):
     next_cursor: str | None = None
 
 
+class BatchIn(Request):
+    """Jobs that are submitted together: all or none."""
+
+    jobs: list[BatchJobIn]
+
+
+class BatchJobIn(Request):
+    """A job of a batch."""
+
+    name: str
+    command: str = ""
+    notebook: NotebookIn | None = None
+    instance_type: str
+    image: str
+    environment: dict[str, str] = Field(default_factory=dict)
+    working_directory: WorkingDirectoryIn | None = None
+    timeout_seconds: int | None = None
+    retries: int = 0
+    retry: RetryIn | None = None
+    parameters: dict[str, ParameterIn] = Field(default_factory=dict)
+    values: dict[str, Any] = Field(default_factory=dict)
+    priority: int = 0
+    depends_on: DependsIn | None = None
+    tags: list[str] = Field(default_factory=list)
+    notes: str = ""
+    key: str
+
+
+class BatchOut(Reply):
+    """The jobs of a batch by their keys."""
+
+    jobs: dict[str, JobOut]
+
+
 class CatalogOut(Reply):
     """All that the group may choose from."""
 
@@ -288,7 +347,7 @@ class ContextOut(Reply):
     ``ending`` is what the caller runs without a right to it any more, and when it is stopped.
     """
 
-    user: GroupsUserOut
+    user: UserOut
     groups: list[GroupRef]
     servers: list[ServerOut]
     no_group_message: str
@@ -327,6 +386,14 @@ class DependsIn(Request):
     jobs: list[str]
     need: Need = Need("all")
     ending: Ending = Ending("succeeded")
+
+
+class DependsOut(Reply):
+    """What a job waits or waited for."""
+
+    need: Annotated[Need | str, _OPEN]
+    ending: Annotated[Ending | str, _OPEN]
+    jobs: list[UpstreamOut]
 
 
 class DueOut(Reply):
@@ -433,13 +500,6 @@ class GroupsOut(Reply):
     results: list[GroupResult]
 
 
-class GroupsUserOut(Reply):
-    """The person the token belongs to."""
-
-    name: str
-    platform_admin: bool
-
-
 class HeadOut(Reply):
     """The first job in line that the group has no room for; room is kept for it."""
 
@@ -474,6 +534,9 @@ class HolderOut(Reply):
 class IdentityOut(Reply):
     """How the provider is. ``provider`` is ``keycloak``, or ``local`` where the hub checks passwords itself.
 
+    ``roles`` are those that can be given from here: none without an account that may, fewer than all where the provider
+    keeps the others in a way that is changed there alone.
+
     ``report`` is what the last whole walk of the group sync found; empty before the first.
     """
 
@@ -484,6 +547,7 @@ class IdentityOut(Reply):
     since: datetime | None
     synced_at: datetime | None
     report: dict[str, Any]
+    roles: list[Annotated[Role | str, _OPEN]]
     missing: list[MissingOut]
 
 
@@ -587,11 +651,15 @@ class InvitationIn(Request):
 
 
 class InvitationList(Reply):
-    """The group's newest invitations. ``problem`` says why none can be made now, empty if they can."""
+    """The group's newest invitations. ``problem`` says why none can be made now, empty if they can.
+
+    ``roles`` are those that an invitation can be for.
+    """
 
     items: list[InvitationOut]
     problem: str
     mail: bool
+    roles: list[Annotated[Role | str, _OPEN]]
 
 
 class InvitationOut(Reply):
@@ -616,7 +684,7 @@ class InvitationOut(Reply):
 
 
 class JobDetail(Reply):
-    """A job with what was submitted, what it resolved to, and its history."""
+    """A job with what was submitted, what it resolved to, and its history; ``dependents`` wait or waited for it."""
 
     id: str
     group: str
@@ -645,6 +713,8 @@ class JobDetail(Reply):
     notes: str = ""
     values: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: int = 0
+    depends_on: DependsOut | None = None
+    dependents: list[str] = Field(default_factory=list)
     spec: dict[str, Any]
     launch: dict[str, Any]
     history: list[EventOut]
@@ -1169,6 +1239,14 @@ class TrendPoint(Reply):
     seconds: float | None
 
 
+class UpstreamOut(Reply):
+    """A job that is waited for; ``state`` is null if it is no more."""
+
+    id: str
+    name: str
+    state: Annotated[JobState | str, _OPEN] | None
+
+
 class UsageOut(Reply):
     """The group's use and limits, the caller's, and who holds what."""
 
@@ -1243,10 +1321,17 @@ class UserIn(Request):
     send_mail: bool = True
 
 
+class UserOut(Reply):
+    """The person the token belongs to."""
+
+    name: str
+    platform_admin: bool
+
+
 class UserPage(Reply):
     """A page of accounts by name; ``total`` counts all that fit."""
 
-    items: list[UsersUserOut]
+    items: list[AccountOut]
     total: int
     next_cursor: str | None = None
 
@@ -1258,31 +1343,6 @@ class UserPatch(Request):
     first_name: str | None = None
     last_name: str | None = None
     enabled: bool | None = None
-
-
-class UsersUserOut(Reply):
-    """An account at the provider, and what is known of it here. ``id`` is the provider's.
-
-    ``name`` is who the person is here, null before their first login. ``read_only`` says why nothing of the account can
-    be changed from here, empty if it can; groups can still be, for they are not the directory's.
-    """
-
-    id: str
-    username: str
-    email: str
-    email_verified: bool
-    first_name: str
-    last_name: str
-    enabled: bool
-    created_at: datetime | None
-    federated: bool
-    read_only: str
-    required_actions: list[str]
-    name: str | None
-    standing: str | None
-    platform_admin: bool
-    last_seen: datetime | None
-    groups: list[UserGroup]
 
 
 class WaitOut(Reply):

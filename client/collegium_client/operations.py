@@ -349,6 +349,19 @@ def post_groups_group_jobs(
     )
 
 
+def post_groups_group_jobs_batch(
+    group: str, body: m.BatchIn | Mapping[str, Any], *, idempotency_key: str | None = None
+) -> Operation[m.BatchOut]:
+    """Submit several jobs, which may wait for one another: all or none."""
+    return Operation(
+        "POST",
+        f"/api/v1/groups/{place(group)}/jobs/batch",
+        m.BatchOut,
+        headers={"Idempotency-Key": idempotency_key},
+        body=body,
+    )
+
+
 def get_groups_group_jobs_job(group: str, job: str) -> Operation[m.JobDetail]:
     """One job with its spec, manifest and history."""
     return Operation("GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobDetail)

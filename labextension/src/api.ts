@@ -449,6 +449,198 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/groups/{group}/queue': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The group's queue: its mode, how many wait, who is next */
+    get: operations['get_groups_group_queue'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Open, pause or drain the queue */
+    patch: operations['patch_groups_group_queue'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/settings': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What the group's admins set about jobs */
+    get: operations['get_groups_group_settings'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Change settings within the platform's bounds */
+    patch: operations['patch_groups_group_settings'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/tags': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Tags of the group's jobs */
+    get: operations['get_groups_group_tags'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/notebook-parameters': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** What the parameters cell of a notebook declares */
+    post: operations['post_groups_group_notebook_parameters'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Schedules, oldest first */
+    get: operations['get_groups_group_schedules'];
+    put?: never;
+    /** Make a schedule */
+    post: operations['post_groups_group_schedules'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules/preview': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** When a recurrence would be due next */
+    post: operations['post_groups_group_schedules_preview'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules/{schedule}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One schedule with job, trend and history */
+    get: operations['get_groups_group_schedules_schedule'];
+    put?: never;
+    post?: never;
+    /** Remove a schedule with its history; its jobs stay */
+    delete: operations['delete_groups_group_schedules_schedule'];
+    options?: never;
+    head?: never;
+    /** Change a schedule */
+    patch: operations['patch_groups_group_schedules_schedule'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules/{schedule}/pause': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Nothing is due until it is resumed */
+    post: operations['post_groups_group_schedules_schedule_pause'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules/{schedule}/resume': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Due times count again; perhaps as somebody else's jobs */
+    post: operations['post_groups_group_schedules_schedule_resume'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules/{schedule}/run': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** A run beside its times */
+    post: operations['post_groups_group_schedules_schedule_run'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/schedules/{schedule}/runs': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What became of its due times, newest first, and the trend */
+    get: operations['get_groups_group_schedules_schedule_runs'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/jobs': {
     parameters: {
       query?: never;
@@ -456,11 +648,28 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** Jobs, newest first */
+    /** Jobs, by default the newest first */
     get: operations['get_groups_group_jobs'];
     put?: never;
     /** Submit a job */
     post: operations['post_groups_group_jobs'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/jobs/batch': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Submit several jobs, which may wait for one another: all or none */
+    post: operations['post_groups_group_jobs_batch'];
     delete?: never;
     options?: never;
     head?: never;
@@ -481,7 +690,8 @@ export interface paths {
     delete?: never;
     options?: never;
     head?: never;
-    patch?: never;
+    /** Change notes, tags, or the priority of a job that waits */
+    patch: operations['patch_groups_group_jobs_job'];
     trace?: never;
   };
   '/api/v1/groups/{group}/jobs/{job}/cancel': {
@@ -717,6 +927,111 @@ export interface components {
       next_cursor?: string | null;
     };
     /**
+     * BatchIn
+     * @description Jobs that are submitted together: all or none.
+     */
+    BatchIn: {
+      /** Jobs */
+      jobs: components['schemas']['BatchJobIn'][];
+    };
+    /**
+     * BatchJobIn
+     * @description A job of a batch.
+     */
+    BatchJobIn: {
+      /** Name */
+      name: string;
+      /**
+       * Command
+       * @description Shell commands, run by /bin/sh in the working directory.
+       * @default
+       */
+      command?: string;
+      /**
+       * Notebook
+       * @default null
+       */
+      notebook?: components['schemas']['NotebookIn'] | null;
+      /** Instance type */
+      instance_type: string;
+      /** Image */
+      image: string;
+      /** Environment variables */
+      environment?: {
+        [key: string]: string;
+      };
+      /**
+       * Working directory
+       * @default null
+       */
+      working_directory?: components['schemas']['WorkingDirectoryIn'] | null;
+      /**
+       * Time limit (seconds)
+       * @description 0 means no limit; counted per attempt. Left out, it is the group's default.
+       * @default null
+       */
+      timeout_seconds?: number | null;
+      /**
+       * Retries
+       * @description How often a failed attempt is started again.
+       * @default 0
+       */
+      retries?: number;
+      /**
+       * When to retry
+       * @description Any failure, at once, without it.
+       * @default null
+       */
+      retry?: components['schemas']['RetryIn'] | null;
+      /**
+       * Parameters
+       * @description Declarations that values are checked against; a notebook's come from its own cell without them.
+       */
+      parameters?: {
+        [key: string]: components['schemas']['ParameterIn'];
+      };
+      /**
+       * Values
+       * @description A command finds each in `PARAM_<name>`, a notebook in its parameters cell.
+       */
+      values?: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /**
+       * Priority
+       * @description In the group's queue; above 0 takes the role maintainer.
+       * @default 0
+       */
+      priority?: number;
+      /**
+       * Waits for
+       * @default null
+       */
+      depends_on?: components['schemas']['DependsIn'] | null;
+      /** Tags */
+      tags?: string[];
+      /**
+       * Notes
+       * @default
+       */
+      notes?: string;
+      /**
+       * Key
+       * @description Names this job in `depends_on` of the others.
+       */
+      key: string;
+    };
+    /**
+     * BatchOut
+     * @description The jobs of a batch by their keys.
+     */
+    BatchOut: {
+      /** Jobs */
+      jobs: {
+        [key: string]: components['schemas']['JobOut'];
+      };
+    };
+    /**
      * CatalogOut
      * @description All that the group may choose from.
      */
@@ -749,6 +1064,28 @@ export interface components {
       ending: components['schemas']['RevocationOut'][];
     };
     /**
+     * CronIn
+     * @description At the times of a cron expression. Skipped local times are due at the next that exists, repeated ones once.
+     */
+    CronIn: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: 'cron';
+      /**
+       * Expression
+       * @description Five fields: minute, hour, day of month, month, day of week.
+       */
+      expression: string;
+      /**
+       * Time zone
+       * @description An IANA name such as Europe/Berlin.
+       * @default UTC
+       */
+      zone?: string;
+    };
+    /**
      * DatasetOut
      * @description A dataset granted to the group.
      */
@@ -772,6 +1109,62 @@ export interface components {
       /** Id */
       id: string;
     };
+    /**
+     * DependsIn
+     * @description Jobs that must have ended before this one may start.
+     */
+    DependsIn: {
+      /**
+       * Jobs
+       * @description Ids; in a batch also keys of other jobs in it.
+       */
+      jobs: string[];
+      /**
+       * How many of them
+       * @default all
+       */
+      need?: components['schemas']['Need'];
+      /**
+       * Wanted end
+       * @description `done` is any end.
+       * @default succeeded
+       */
+      ending?: components['schemas']['Ending'];
+    };
+    /**
+     * DependsOut
+     * @description What a job waits or waited for.
+     */
+    DependsOut: {
+      need: components['schemas']['Need'];
+      ending: components['schemas']['Ending'];
+      /** Jobs */
+      jobs: components['schemas']['UpstreamOut'][];
+    };
+    /**
+     * DueOut
+     * @description A due time: the instant, what the zone's clock shows then, and what is odd about it.
+     */
+    DueOut: {
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /** Local */
+      local: string;
+      /**
+       * Note
+       * @default
+       */
+      note?: string;
+    };
+    /**
+     * Ending
+     * @description Which end is wanted; ``done`` is any, also a cancelled or skipped one.
+     * @enum {string}
+     */
+    Ending: 'succeeded' | 'failed' | 'done';
     /**
      * EndingHolder
      * @description A server or job of a revocation. ``asked``: its end was asked for; ``live``: it is not over yet.
@@ -939,6 +1332,25 @@ export interface components {
       out_of_bounds: string;
       /** Results */
       results: components['schemas']['GroupResult'][];
+    };
+    /**
+     * HeadOut
+     * @description The first job in line that the group has no room for; room is kept for it.
+     */
+    HeadOut: {
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** User */
+      user: string;
+      /** Message */
+      message: string;
+      /**
+       * Earliest Start
+       * @default null
+       */
+      earliest_start?: string | null;
     };
     /**
      * HealthOut
@@ -1119,6 +1531,34 @@ export interface components {
       };
     };
     /**
+     * IntervalIn
+     * @description Every so many seconds that pass, counted from an anchor; changes of the clock do not matter.
+     */
+    IntervalIn: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: 'interval';
+      /**
+       * Every
+       * @description In seconds.
+       */
+      every: number;
+      /**
+       * Counted from
+       * @description A local time of the zone; now, if left out.
+       * @default null
+       */
+      anchor?: string | null;
+      /**
+       * Time zone
+       * @description An IANA name such as Europe/Berlin.
+       * @default UTC
+       */
+      zone?: string;
+    };
+    /**
      * InvitationCreated
      * @description ``link`` is in this answer and nowhere else. ``mail_problem`` says why no mail went out; the link works still.
      */
@@ -1270,7 +1710,7 @@ export interface components {
     };
     /**
      * JobDetail
-     * @description A job with what was submitted, what it resolved to, and its history.
+     * @description A job with what was submitted, what it resolved to, and its history; ``dependents`` wait or waited for it.
      */
     JobDetail: {
       /** Id */
@@ -1291,6 +1731,16 @@ export interface components {
        * @default null
        */
       queue_position?: number | null;
+      /**
+       * Waiting For
+       * @default []
+       */
+      waiting_for?: components['schemas']['WaitOut'][];
+      /**
+       * Earliest Start
+       * @default null
+       */
+      earliest_start?: string | null;
       /** Attempt */
       attempt: number;
       /** Max Attempts */
@@ -1333,6 +1783,40 @@ export interface components {
        * @default null
        */
       rerun_of?: string | null;
+      /**
+       * Priority
+       * @default 0
+       */
+      priority?: number;
+      /**
+       * Tags
+       * @default []
+       */
+      tags?: string[];
+      /**
+       * Notes
+       * @default
+       */
+      notes?: string;
+      /**
+       * Values
+       * @default {}
+       */
+      values?: {
+        [key: string]: unknown;
+      };
+      /**
+       * Timeout Seconds
+       * @default 0
+       */
+      timeout_seconds?: number;
+      /** @default null */
+      depends_on?: components['schemas']['DependsOut'] | null;
+      /**
+       * Dependents
+       * @default []
+       */
+      dependents?: string[];
       /** Spec */
       spec: {
         [key: string]: unknown;
@@ -1343,6 +1827,28 @@ export interface components {
       };
       /** History */
       history: components['schemas']['EventOut'][];
+    };
+    /**
+     * JobEdit
+     * @description What can be changed after submit; what is left out stays.
+     */
+    JobEdit: {
+      /**
+       * Notes
+       * @default null
+       */
+      notes?: string | null;
+      /**
+       * Tags
+       * @default null
+       */
+      tags?: string[] | null;
+      /**
+       * Priority
+       * @description Only while the job waits.
+       * @default null
+       */
+      priority?: number | null;
     };
     /**
      * JobIn
@@ -1377,16 +1883,54 @@ export interface components {
       working_directory?: components['schemas']['WorkingDirectoryIn'] | null;
       /**
        * Time limit (seconds)
-       * @description 0 means no limit; counted per attempt.
-       * @default 0
+       * @description 0 means no limit; counted per attempt. Left out, it is the group's default.
+       * @default null
        */
-      timeout_seconds?: number;
+      timeout_seconds?: number | null;
       /**
        * Retries
        * @description How often a failed attempt is started again.
        * @default 0
        */
       retries?: number;
+      /**
+       * When to retry
+       * @description Any failure, at once, without it.
+       * @default null
+       */
+      retry?: components['schemas']['RetryIn'] | null;
+      /**
+       * Parameters
+       * @description Declarations that values are checked against; a notebook's come from its own cell without them.
+       */
+      parameters?: {
+        [key: string]: components['schemas']['ParameterIn'];
+      };
+      /**
+       * Values
+       * @description A command finds each in `PARAM_<name>`, a notebook in its parameters cell.
+       */
+      values?: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /**
+       * Priority
+       * @description In the group's queue; above 0 takes the role maintainer.
+       * @default 0
+       */
+      priority?: number;
+      /**
+       * Waits for
+       * @default null
+       */
+      depends_on?: components['schemas']['DependsIn'] | null;
+      /** Tags */
+      tags?: string[];
+      /**
+       * Notes
+       * @default
+       */
+      notes?: string;
     };
     /**
      * JobKind
@@ -1397,6 +1941,8 @@ export interface components {
     /**
      * JobOut
      * @description A job as it is now. ``queue_position`` 1 is next; amounts are quantity text.
+     *
+     *     ``earliest_start`` is for the head of the line: by when it starts at the latest, as far as time limits tell.
      */
     JobOut: {
       /** Id */
@@ -1417,6 +1963,16 @@ export interface components {
        * @default null
        */
       queue_position?: number | null;
+      /**
+       * Waiting For
+       * @default []
+       */
+      waiting_for?: components['schemas']['WaitOut'][];
+      /**
+       * Earliest Start
+       * @default null
+       */
+      earliest_start?: string | null;
       /** Attempt */
       attempt: number;
       /** Max Attempts */
@@ -1459,10 +2015,37 @@ export interface components {
        * @default null
        */
       rerun_of?: string | null;
+      /**
+       * Priority
+       * @default 0
+       */
+      priority?: number;
+      /**
+       * Tags
+       * @default []
+       */
+      tags?: string[];
+      /**
+       * Notes
+       * @default
+       */
+      notes?: string;
+      /**
+       * Values
+       * @default {}
+       */
+      values?: {
+        [key: string]: unknown;
+      };
+      /**
+       * Timeout Seconds
+       * @default 0
+       */
+      timeout_seconds?: number;
     };
     /**
      * JobPage
-     * @description A page of jobs, newest first; ``next_cursor`` is absent on the last page.
+     * @description A page of jobs; ``next_cursor`` is absent on the last page, ``total`` unless it was asked for.
      */
     JobPage: {
       /** Items */
@@ -1472,6 +2055,11 @@ export interface components {
        * @default null
        */
       next_cursor?: string | null;
+      /**
+       * Total
+       * @default null
+       */
+      total?: number | null;
     };
     /**
      * JobReason
@@ -1492,7 +2080,10 @@ export interface components {
       | 'Lost'
       | 'StartFailed'
       | 'Retrying'
-      | 'NoLongerGranted';
+      | 'NoLongerGranted'
+      | 'WaitingForJobs'
+      | 'QueuePaused'
+      | 'Skipped';
     /**
      * JobState
      * @description Pending waits for quota; Preparing has quota and is being started; the last three are final.
@@ -1500,6 +2091,18 @@ export interface components {
      */
     JobState: 'Pending' | 'Preparing' | 'Running' | 'Succeeded' | 'Failed' | 'Cancelled';
     JsonValue: unknown;
+    /**
+     * LimitOut
+     * @description A setting: what the group set (null: nothing), what holds, and the most there may be (0: no bound).
+     */
+    LimitOut: {
+      /** Own */
+      own: number | null;
+      /** Holds */
+      holds: number;
+      /** Most */
+      most: number;
+    };
     /**
      * LookOut
      * @description What a link leads to. ``bound_to`` tells whose address it needs; ``registration``: can an account be made?
@@ -1571,6 +2174,12 @@ export interface components {
       next_cursor?: string | null;
     };
     /**
+     * Missed
+     * @description What becomes of due times at which no controller was there: nothing, one run for all of them, or each.
+     * @enum {string}
+     */
+    Missed: 'skip' | 'once' | 'all';
+    /**
      * MissingOut
      * @description Something that is not set up: what does not work without it, and how to enable it.
      */
@@ -1582,6 +2191,12 @@ export interface components {
       /** How */
       how: string;
     };
+    /**
+     * Need
+     * @description Of how many.
+     * @enum {string}
+     */
+    Need: 'all' | 'any';
     /**
      * NotebookIn
      * @description A notebook to run with papermill.
@@ -1607,6 +2222,28 @@ export interface components {
       kernel?: string;
     };
     /**
+     * OnceIn
+     * @description On one date.
+     */
+    OnceIn: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: 'once';
+      /**
+       * At
+       * @description A local time of the zone, such as 2027-01-31T08:00.
+       */
+      at: string;
+      /**
+       * Time zone
+       * @description An IANA name such as Europe/Berlin.
+       * @default UTC
+       */
+      zone?: string;
+    };
+    /**
      * OpenApiOut
      * @description An OpenAPI 3.1 document.
      */
@@ -1620,6 +2257,124 @@ export interface components {
      * @enum {string}
      */
     Outcome: 'done' | 'refused' | 'failed';
+    /**
+     * Overlap
+     * @description What becomes of a due time while an earlier run goes on: both run, the new one is left out, the old one ends.
+     * @enum {string}
+     */
+    Overlap: 'allow' | 'forbid' | 'replace';
+    /**
+     * ParameterIn
+     * @description What a parameter may be.
+     */
+    ParameterIn: {
+      /**
+       * Type
+       * @default any
+       */
+      type?: components['schemas']['ParameterType'];
+      /**
+       * Default
+       * @default null
+       */
+      default?: components['schemas']['JsonValue'];
+      /**
+       * Required
+       * @default false
+       */
+      required?: boolean;
+      /**
+       * May be null
+       * @default false
+       */
+      nullable?: boolean;
+      /**
+       * Description
+       * @default
+       */
+      description?: string;
+      /**
+       * Minimum
+       * @description Of a text or list: its length.
+       * @default null
+       */
+      minimum?: number | null;
+      /**
+       * Maximum
+       * @description Of a text or list: its length.
+       * @default null
+       */
+      maximum?: number | null;
+      /** Choices */
+      choices?: components['schemas']['JsonValue'][];
+      /**
+       * Type of a list's items
+       * @default null
+       */
+      items?: components['schemas']['ParameterType'] | null;
+    };
+    /**
+     * ParameterList
+     * @description The parameters of a cell; ``readable`` is false if it is not Python.
+     */
+    ParameterList: {
+      /** Readable */
+      readable: boolean;
+      /** Items */
+      items: components['schemas']['ParameterOut'][];
+    };
+    /**
+     * ParameterOut
+     * @description A parameter, ready for a form.
+     */
+    ParameterOut: {
+      /** Name */
+      name: string;
+      type: components['schemas']['ParameterType'];
+      /**
+       * Default
+       * @default null
+       */
+      default?: unknown;
+      /**
+       * Required
+       * @default false
+       */
+      required?: boolean;
+      /**
+       * Nullable
+       * @default false
+       */
+      nullable?: boolean;
+      /**
+       * Description
+       * @default
+       */
+      description?: string;
+      /**
+       * Minimum
+       * @default null
+       */
+      minimum?: number | null;
+      /**
+       * Maximum
+       * @default null
+       */
+      maximum?: number | null;
+      /**
+       * Choices
+       * @default []
+       */
+      choices?: unknown[];
+      /** @default null */
+      items?: components['schemas']['ParameterType'] | null;
+    };
+    /**
+     * ParameterType
+     * @description What a value may be. ``any`` is whatever JSON can say; it is what an expression in a notebook comes to.
+     * @enum {string}
+     */
+    ParameterType: 'text' | 'integer' | 'number' | 'boolean' | 'choice' | 'list' | 'object' | 'any';
     /**
      * PasswordOut
      * @description A password for one login, shown only here.
@@ -1637,6 +2392,89 @@ export interface components {
       allowed: boolean;
       /** Reason */
       reason: string;
+    };
+    /**
+     * PreviewIn
+     * @description When would it be due?
+     */
+    PreviewIn: {
+      /** Recurrence */
+      recurrence:
+        | components['schemas']['CronIn']
+        | components['schemas']['IntervalIn']
+        | components['schemas']['OnceIn'];
+      /**
+       * Start At
+       * @default null
+       */
+      start_at?: string | null;
+      /**
+       * End At
+       * @default null
+       */
+      end_at?: string | null;
+    };
+    /**
+     * PreviewOut
+     * @description The next due times, and the recurrence in words.
+     */
+    PreviewOut: {
+      /** Description */
+      description: string;
+      /** Items */
+      items: components['schemas']['DueOut'][];
+    };
+    /**
+     * QueueIn
+     * @description Open the queue, pause it (jobs are taken and none starts), or drain it (none is taken, those there go on).
+     */
+    QueueIn: {
+      /** Mode */
+      mode: components['schemas']['QueueMode'];
+      /**
+       * Reason
+       * @description Shown to those who wait or are refused.
+       * @default
+       */
+      reason?: string;
+    };
+    /**
+     * QueueMode
+     * @description open; paused: jobs are taken and none starts; draining: none is taken, those that wait still start.
+     * @enum {string}
+     */
+    QueueMode: 'open' | 'paused' | 'draining';
+    /**
+     * QueueOut
+     * @description The queue as it is now.
+     *
+     *     ``ready`` stand in line, ``later`` are tried again at some time, ``held`` wait for other jobs; ``by_user`` counts
+     *     those who stand in line.
+     */
+    QueueOut: {
+      mode: components['schemas']['QueueMode'];
+      /** Reason */
+      reason: string;
+      /** By */
+      by: string;
+      /** At */
+      at: string | null;
+      /** Ready */
+      ready: number;
+      /** Later */
+      later: number;
+      /** Held */
+      held: number;
+      /** Starting */
+      starting: number;
+      /** Running */
+      running: number;
+      /** By User */
+      by_user: {
+        [key: string]: number;
+      };
+      /** @default null */
+      head?: components['schemas']['HeadOut'] | null;
     };
     /**
      * QuotaLine
@@ -1697,6 +2535,52 @@ export interface components {
       message: string;
     };
     /**
+     * ResumeIn
+     * @description ``take_over``: from now on its jobs are those of the caller, with the caller's files and share of the quota.
+     */
+    ResumeIn: {
+      /**
+       * Take Over
+       * @default false
+       */
+      take_over?: boolean;
+    };
+    /**
+     * RetryIn
+     * @description After which failures a job is started again, and how long that waits.
+     */
+    RetryIn: {
+      /** After */
+      on?: components['schemas']['RetryOn'][];
+      /**
+       * Exit codes
+       * @description Only these; any without them.
+       */
+      exit_codes?: number[];
+      /**
+       * First wait (seconds)
+       * @default 0
+       */
+      base_seconds?: number;
+      /**
+       * Factor
+       * @description Each wait is so many times the last.
+       * @default 2
+       */
+      factor?: number;
+      /**
+       * Longest wait (seconds)
+       * @default 3600
+       */
+      max_seconds?: number;
+    };
+    /**
+     * RetryOn
+     * @description A kind of failure. Cancelled jobs, and those that cannot start at all, are never started again.
+     * @enum {string}
+     */
+    RetryOn: 'exit_code' | 'signal' | 'out_of_memory' | 'timeout' | 'lost';
+    /**
      * RevocationList
      * @description The group's newest hundred, ended ones too.
      */
@@ -1746,6 +2630,373 @@ export interface components {
      */
     Role: 'viewer' | 'member' | 'maintainer' | 'admin';
     /**
+     * RunReason
+     * @description Why a run is in its state.
+     * @enum {string}
+     */
+    RunReason:
+      'Fired' | 'Submitted' | 'JobEnded' | 'Overlap' | 'Replaced' | 'NotSubmitted' | 'NoRight' | 'Paused';
+    /**
+     * RunState
+     * @description Due is written before anything is done about it; Submitted has a job; the rest is final.
+     * @enum {string}
+     */
+    RunState: 'Due' | 'Submitted' | 'Succeeded' | 'Failed' | 'Cancelled' | 'Skipped';
+    /**
+     * ScheduleDetail
+     * @description A schedule with its job, its next due times, how it went, and its history.
+     */
+    ScheduleDetail: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      /** Name */
+      name: string;
+      state: components['schemas']['ScheduleState'];
+      reason: components['schemas']['ScheduleReason'];
+      /** Message */
+      message: string;
+      /** Recurrence */
+      recurrence: {
+        [key: string]: unknown;
+      };
+      /** Description */
+      description: string;
+      /** Start At */
+      start_at: string | null;
+      /** End At */
+      end_at: string | null;
+      /** Max Runs */
+      max_runs: number | null;
+      overlap: components['schemas']['Overlap'];
+      missed: components['schemas']['Missed'];
+      /** Missed Limit */
+      missed_limit: number;
+      /** Missed Horizon */
+      missed_horizon: number;
+      /** Max Failures */
+      max_failures: number;
+      kind: components['schemas']['JobKind'];
+      /** Image */
+      image: string;
+      /** Instance Type */
+      instance_type: string;
+      /** Run As */
+      run_as: string;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Updated By */
+      updated_by: string;
+      /**
+       * Updated At
+       * Format: date-time
+       */
+      updated_at: string;
+      /** Runs */
+      runs: number;
+      /** Failures */
+      failures: number;
+      /** Next At */
+      next_at: string | null;
+      last_run: components['schemas']['ScheduleRunOut'] | null;
+      /** Version */
+      version: number;
+      /** Template */
+      template: {
+        [key: string]: unknown;
+      };
+      /** Upcoming */
+      upcoming: components['schemas']['DueOut'][];
+      trend: components['schemas']['Trend'];
+      /** History */
+      history: components['schemas']['EventOut'][];
+    };
+    /**
+     * ScheduleIn
+     * @description A schedule to make.
+     */
+    ScheduleIn: {
+      /**
+       * Name
+       * @description One of its kind in the group.
+       */
+      name: string;
+      /** When */
+      recurrence:
+        | components['schemas']['CronIn']
+        | components['schemas']['IntervalIn']
+        | components['schemas']['OnceIn'];
+      /**
+       * Job
+       * @description What is submitted each time; files are taken as they are then.
+       */
+      template: components['schemas']['JobIn'];
+      /**
+       * Not before
+       * @default null
+       */
+      start_at?: string | null;
+      /**
+       * Not after
+       * @default null
+       */
+      end_at?: string | null;
+      /**
+       * Most runs
+       * @description Ends after so many; no limit without it.
+       * @default null
+       */
+      max_runs?: number | null;
+      /**
+       * If an earlier run goes on
+       * @description allow: both run; forbid: the new one is left out; replace: the earlier one is cancelled.
+       * @default forbid
+       */
+      overlap?: components['schemas']['Overlap'];
+      /**
+       * If due times were missed
+       * @description skip: they are left out; once: one run makes up for all; all: each runs, up to the limit.
+       * @default once
+       */
+      missed?: components['schemas']['Missed'];
+      /**
+       * At most
+       * @description So many of the newest missed due times run.
+       * @default 10
+       */
+      missed_limit?: number;
+      /**
+       * Not older than (seconds)
+       * @description What was missed longer ago is left out.
+       * @default 86400
+       */
+      missed_horizon?: number;
+      /**
+       * Pause after failures
+       * @description So many failed runs in a row pause the schedule; 0: never.
+       * @default 5
+       */
+      max_failures?: number;
+      /**
+       * Begin paused
+       * @default false
+       */
+      paused?: boolean;
+    };
+    /**
+     * ScheduleOut
+     * @description A schedule as it is now. ``run_as`` is whose jobs it submits; ``failures`` counts those in a row.
+     */
+    ScheduleOut: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      /** Name */
+      name: string;
+      state: components['schemas']['ScheduleState'];
+      reason: components['schemas']['ScheduleReason'];
+      /** Message */
+      message: string;
+      /** Recurrence */
+      recurrence: {
+        [key: string]: unknown;
+      };
+      /** Description */
+      description: string;
+      /** Start At */
+      start_at: string | null;
+      /** End At */
+      end_at: string | null;
+      /** Max Runs */
+      max_runs: number | null;
+      overlap: components['schemas']['Overlap'];
+      missed: components['schemas']['Missed'];
+      /** Missed Limit */
+      missed_limit: number;
+      /** Missed Horizon */
+      missed_horizon: number;
+      /** Max Failures */
+      max_failures: number;
+      kind: components['schemas']['JobKind'];
+      /** Image */
+      image: string;
+      /** Instance Type */
+      instance_type: string;
+      /** Run As */
+      run_as: string;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Updated By */
+      updated_by: string;
+      /**
+       * Updated At
+       * Format: date-time
+       */
+      updated_at: string;
+      /** Runs */
+      runs: number;
+      /** Failures */
+      failures: number;
+      /** Next At */
+      next_at: string | null;
+      last_run: components['schemas']['ScheduleRunOut'] | null;
+      /** Version */
+      version: number;
+    };
+    /**
+     * SchedulePage
+     * @description A page of schedules, oldest first; ``next_cursor`` is absent on the last page.
+     */
+    SchedulePage: {
+      /** Items */
+      items: components['schemas']['ScheduleOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * SchedulePatch
+     * @description What is to change; what is left out stays. ``null`` takes a start, an end or a limit away.
+     */
+    SchedulePatch: {
+      /**
+       * Name
+       * @default null
+       */
+      name?: string | null;
+      /**
+       * Recurrence
+       * @default null
+       */
+      recurrence?:
+        | (
+            | components['schemas']['CronIn']
+            | components['schemas']['IntervalIn']
+            | components['schemas']['OnceIn']
+          )
+        | null;
+      /**
+       * @description Jobs are those of whoever wrote this last.
+       * @default null
+       */
+      template?: components['schemas']['JobIn'] | null;
+      /**
+       * Start At
+       * @default null
+       */
+      start_at?: string | null;
+      /**
+       * End At
+       * @default null
+       */
+      end_at?: string | null;
+      /**
+       * Max Runs
+       * @default null
+       */
+      max_runs?: number | null;
+      /** @default null */
+      overlap?: components['schemas']['Overlap'] | null;
+      /** @default null */
+      missed?: components['schemas']['Missed'] | null;
+      /**
+       * Missed Limit
+       * @default null
+       */
+      missed_limit?: number | null;
+      /**
+       * Missed Horizon
+       * @default null
+       */
+      missed_horizon?: number | null;
+      /**
+       * Max Failures
+       * @default null
+       */
+      max_failures?: number | null;
+      /**
+       * Version
+       * @description Refuse the change if it is another one by now.
+       * @default null
+       */
+      version?: number | null;
+    };
+    /**
+     * ScheduleReason
+     * @description Why a schedule is in its state.
+     * @enum {string}
+     */
+    ScheduleReason: 'Started' | 'ByUser' | 'FailureStreak' | 'NoRight' | 'Invalid' | 'MaxRuns' | 'NoMoreDue';
+    /**
+     * ScheduleRunOut
+     * @description What became of one due time; ``seconds`` is how long its job ran, ``job`` is null as long as there is none.
+     */
+    ScheduleRunOut: {
+      /** Sequence */
+      sequence: number;
+      /**
+       * Due At
+       * Format: date-time
+       */
+      due_at: string;
+      trigger: components['schemas']['Trigger'];
+      state: components['schemas']['RunState'];
+      reason: components['schemas']['RunReason'];
+      /** Message */
+      message: string;
+      /** Requested By */
+      requested_by: string;
+      /** Run As */
+      run_as: string;
+      /** Job */
+      job: string | null;
+      /**
+       * Fired At
+       * Format: date-time
+       */
+      fired_at: string;
+      /** Started At */
+      started_at: string | null;
+      /** Finished At */
+      finished_at: string | null;
+      /** Seconds */
+      seconds: number | null;
+    };
+    /**
+     * ScheduleRunPage
+     * @description A page of runs, newest first, and the trend of those that have ended.
+     */
+    ScheduleRunPage: {
+      /** Items */
+      items: components['schemas']['ScheduleRunOut'][];
+      trend: components['schemas']['Trend'];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * ScheduleState
+     * @description An ended schedule has no due time left; changing it may give it some.
+     * @enum {string}
+     */
+    ScheduleState: 'Active' | 'Paused' | 'Ended';
+    /**
      * ServerOut
      * @description One of the caller's servers that holds quota; ``name`` is JupyterHub's server name.
      */
@@ -1763,11 +3014,63 @@ export interface components {
       since: string;
     };
     /**
+     * SettingsIn
+     * @description What is left out stays; null is the platform's default.
+     */
+    SettingsIn: {
+      /**
+       * Time limit of jobs (seconds)
+       * @description Of jobs that name none; 0 is no limit.
+       * @default null
+       */
+      job_timeout_seconds?: number | null;
+      /**
+       * Days to keep artifacts
+       * @description After the job's end; 0 is for ever.
+       * @default null
+       */
+      artifact_days?: number | null;
+    };
+    /**
+     * SettingsOut
+     * @description What the group's admins may set about jobs.
+     */
+    SettingsOut: {
+      job_timeout_seconds: components['schemas']['LimitOut'];
+      artifact_days: components['schemas']['LimitOut'];
+    };
+    /**
+     * SourceIn
+     * @description The source of a notebook's parameters cell.
+     */
+    SourceIn: {
+      /** Source */
+      source: string;
+    };
+    /**
      * Standing
      * @description Whether an account may be used. ``deleted`` keeps the name for ever: another account never inherits it.
      * @enum {string}
      */
     Standing: 'active' | 'disabled' | 'deleted';
+    /**
+     * TagList
+     * @description The group's tags, the most used first; at most 200.
+     */
+    TagList: {
+      /** Items */
+      items: components['schemas']['TagOut'][];
+    };
+    /**
+     * TagOut
+     * @description A tag, and how many jobs have it.
+     */
+    TagOut: {
+      /** Tag */
+      tag: string;
+      /** Jobs */
+      jobs: number;
+    };
     /**
      * TokenIn
      * @description What stands behind the # of a link.
@@ -1775,6 +3078,58 @@ export interface components {
     TokenIn: {
       /** Token */
       token: string;
+    };
+    /**
+     * Trend
+     * @description The newest runs that have ended, oldest first. ``change`` compares the median time of the newer half with the
+     *     older half's: 0.1 is a tenth slower. Null where there is nothing to compare.
+     */
+    Trend: {
+      /** Succeeded */
+      succeeded: number;
+      /** Failed */
+      failed: number;
+      /** Cancelled */
+      cancelled: number;
+      /** Success Rate */
+      success_rate: number | null;
+      /** Median Seconds */
+      median_seconds: number | null;
+      /** Change */
+      change: number | null;
+      /** Points */
+      points: components['schemas']['TrendPoint'][];
+    };
+    /**
+     * TrendPoint
+     * @description One run that has ended.
+     */
+    TrendPoint: {
+      /**
+       * Due At
+       * Format: date-time
+       */
+      due_at: string;
+      state: components['schemas']['RunState'];
+      /** Seconds */
+      seconds: number | null;
+    };
+    /**
+     * Trigger
+     * @description Why a run came about: its time, a time that was missed, or a person.
+     * @enum {string}
+     */
+    Trigger: 'time' | 'missed' | 'person';
+    /**
+     * UpstreamOut
+     * @description A job that is waited for; ``state`` is null if it is no more.
+     */
+    UpstreamOut: {
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      state: components['schemas']['JobState'] | null;
     };
     /**
      * UsageOut
@@ -1977,6 +3332,29 @@ export interface components {
        * @default null
        */
       enabled?: boolean | null;
+    };
+    /**
+     * WaitOut
+     * @description Something that a job waits for: room in the quota, other jobs, an open queue, or the time of its next try.
+     */
+    WaitOut: {
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: 'quota' | 'jobs' | 'paused' | 'retry';
+      /** Message */
+      message: string;
+      /**
+       * Until
+       * @default null
+       */
+      until?: string | null;
+      /**
+       * Jobs
+       * @default []
+       */
+      jobs?: string[];
     };
     /**
      * WorkingDirectoryIn
@@ -4398,12 +5776,513 @@ export interface operations {
       };
     };
   };
-  get_groups_group_jobs: {
+  get_groups_group_queue: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The group's queue: its mode, how many wait, who is next. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['QueueOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_queue: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['QueueIn'];
+      };
+    };
+    responses: {
+      /** @description Open, pause or drain the queue. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['QueueOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_settings: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What the group's admins set about jobs. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SettingsOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_settings: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SettingsIn'];
+      };
+    };
+    responses: {
+      /** @description Change settings within the platform's bounds. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SettingsOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_tags: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Tags of the group's jobs. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TagList'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_notebook_parameters: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SourceIn'];
+      };
+    };
+    responses: {
+      /** @description What the parameters cell of a notebook declares. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ParameterList'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_schedules: {
     parameters: {
       query?: {
         /** @description States, comma-separated. */
         state?: string;
-        /** @description Only jobs of this user. */
+        /** @description Only what this user made, or whose jobs are theirs. */
         user?: string;
         /** @description Part of the name, in any case. */
         text?: string;
@@ -4421,7 +6300,1018 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description Jobs, newest first. */
+      /** @description Schedules, oldest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SchedulePage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_schedules: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ScheduleIn'];
+      };
+    };
+    responses: {
+      /** @description Make a schedule. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_schedules_preview: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PreviewIn'];
+      };
+    };
+    responses: {
+      /** @description When a recurrence would be due next. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PreviewOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_schedules_schedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One schedule with job, trend and history. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleDetail'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_schedules_schedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a schedule with its history; its jobs stay. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_schedules_schedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SchedulePatch'];
+      };
+    };
+    responses: {
+      /** @description Change a schedule. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_schedules_schedule_pause: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Nothing is due until it is resumed. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_schedules_schedule_resume: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ResumeIn'];
+      };
+    };
+    responses: {
+      /** @description Due times count again; perhaps as somebody else's jobs. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_schedules_schedule_run: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Makes a repeat safe: the same key gives the same run. */
+        'Idempotency-Key'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A run beside its times. */
+      201: {
+        headers: {
+          /** @description `true` if an earlier request with this key made the run. */
+          'Idempotency-Replayed'?: string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleRunOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_schedules_schedule_runs: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The schedule's id. */
+        schedule: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What became of its due times, newest first, and the trend. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ScheduleRunPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_jobs: {
+    parameters: {
+      query?: {
+        /** @description States, comma-separated. */
+        state?: string;
+        /** @description Only jobs of this user. */
+        user?: string;
+        /** @description Part of the name, in any case. */
+        text?: string;
+        /** @description Tags, comma-separated; jobs that have all. */
+        tag?: string;
+        /** @description Jobs of this sweep; `none`: of no sweep. */
+        sweep?: string;
+        /** @description Only jobs that were over by then. */
+        finished_before?: string;
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+        /** @description Order; with `-` the greatest or newest first. */
+        sort?: string;
+        /** @description Count all that match, too. */
+        total?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Jobs, by default the newest first. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -4552,6 +7442,155 @@ export interface operations {
           'application/json': components['schemas']['ErrorOut'];
         };
       };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Too many of these; `Retry-After` says when to come back. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_jobs_batch: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Makes a repeat safe: the same key and body give the same job. */
+        'Idempotency-Key'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BatchIn'];
+      };
+    };
+    responses: {
+      /** @description Submit several jobs, which may wait for one another: all or none. */
+      201: {
+        headers: {
+          /** @description `true` if an earlier request with this key made the job. */
+          'Idempotency-Replayed'?: string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BatchOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
       /** @description The body is too large. */
       413: {
         headers: {
@@ -4660,6 +7699,116 @@ export interface operations {
       };
       /** @description No such thing, or none that you may know of. */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_jobs_job: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The job's id. */
+        job: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['JobEdit'];
+      };
+    };
+    responses: {
+      /** @description Change notes, tags, or the priority of a job that waits. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
         headers: {
           [name: string]: unknown;
         };
@@ -4841,6 +7990,15 @@ export interface operations {
       };
       /** @description No such thing, or none that you may know of. */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
         headers: {
           [name: string]: unknown;
         };
@@ -5194,10 +8352,18 @@ export type ArtifactList = components['schemas']['ArtifactList'];
 export type ArtifactOut = components['schemas']['ArtifactOut'];
 export type AuditOut = components['schemas']['AuditOut'];
 export type AuditPage = components['schemas']['AuditPage'];
+export type BatchIn = components['schemas']['BatchIn'];
+export type BatchJobIn = components['schemas']['BatchJobIn'];
+export type BatchOut = components['schemas']['BatchOut'];
 export type CatalogOut = components['schemas']['CatalogOut'];
 export type ContextOut = components['schemas']['ContextOut'];
+export type CronIn = components['schemas']['CronIn'];
 export type DatasetOut = components['schemas']['DatasetOut'];
 export type DeletedOut = components['schemas']['DeletedOut'];
+export type DependsIn = components['schemas']['DependsIn'];
+export type DependsOut = components['schemas']['DependsOut'];
+export type DueOut = components['schemas']['DueOut'];
+export type Ending = components['schemas']['Ending'];
 export type EndingHolder = components['schemas']['EndingHolder'];
 export type ErrorBody = components['schemas']['ErrorBody'];
 export type ErrorOut = components['schemas']['ErrorOut'];
@@ -5207,6 +8373,7 @@ export type GroupRef = components['schemas']['GroupRef'];
 export type GroupResult = components['schemas']['GroupResult'];
 export type GroupsIn = components['schemas']['GroupsIn'];
 export type GroupsOut = components['schemas']['GroupsOut'];
+export type HeadOut = components['schemas']['HeadOut'];
 export type HealthOut = components['schemas']['HealthOut'];
 export type HolderOut = components['schemas']['HolderOut'];
 export type IdentityOut = components['schemas']['IdentityOut'];
@@ -5216,11 +8383,13 @@ export type ImportOut = components['schemas']['ImportOut'];
 export type ImportRow = components['schemas']['ImportRow'];
 export type InfoOut = components['schemas']['InfoOut'];
 export type InstanceTypeOut = components['schemas']['InstanceTypeOut'];
+export type IntervalIn = components['schemas']['IntervalIn'];
 export type InvitationCreated = components['schemas']['InvitationCreated'];
 export type InvitationIn = components['schemas']['InvitationIn'];
 export type InvitationList = components['schemas']['InvitationList'];
 export type InvitationOut = components['schemas']['InvitationOut'];
 export type JobDetail = components['schemas']['JobDetail'];
+export type JobEdit = components['schemas']['JobEdit'];
 export type JobIn = components['schemas']['JobIn'];
 export type JobKind = components['schemas']['JobKind'];
 export type JobOut = components['schemas']['JobOut'];
@@ -5228,27 +8397,64 @@ export type JobPage = components['schemas']['JobPage'];
 export type JobReason = components['schemas']['JobReason'];
 export type JobState = components['schemas']['JobState'];
 export type JsonValue = components['schemas']['JsonValue'];
+export type LimitOut = components['schemas']['LimitOut'];
 export type LookOut = components['schemas']['LookOut'];
 export type MailIn = components['schemas']['MailIn'];
 export type MailOut = components['schemas']['MailOut'];
 export type MemberOut = components['schemas']['MemberOut'];
 export type MemberPage = components['schemas']['MemberPage'];
+export type Missed = components['schemas']['Missed'];
 export type MissingOut = components['schemas']['MissingOut'];
+export type Need = components['schemas']['Need'];
 export type NotebookIn = components['schemas']['NotebookIn'];
+export type OnceIn = components['schemas']['OnceIn'];
 export type OpenApiOut = components['schemas']['OpenApiOut'];
 export type Outcome = components['schemas']['Outcome'];
+export type Overlap = components['schemas']['Overlap'];
+export type ParameterIn = components['schemas']['ParameterIn'];
+export type ParameterList = components['schemas']['ParameterList'];
+export type ParameterOut = components['schemas']['ParameterOut'];
+export type ParameterType = components['schemas']['ParameterType'];
 export type PasswordOut = components['schemas']['PasswordOut'];
 export type PermissionOut = components['schemas']['PermissionOut'];
+export type PreviewIn = components['schemas']['PreviewIn'];
+export type PreviewOut = components['schemas']['PreviewOut'];
+export type QueueIn = components['schemas']['QueueIn'];
+export type QueueMode = components['schemas']['QueueMode'];
+export type QueueOut = components['schemas']['QueueOut'];
 export type QuotaLine = components['schemas']['QuotaLine'];
 export type RegisterIn = components['schemas']['RegisterIn'];
 export type RegisteredOut = components['schemas']['RegisteredOut'];
+export type ResumeIn = components['schemas']['ResumeIn'];
+export type RetryIn = components['schemas']['RetryIn'];
+export type RetryOn = components['schemas']['RetryOn'];
 export type RevocationList = components['schemas']['RevocationList'];
 export type RevocationOut = components['schemas']['RevocationOut'];
 export type RevocationReason = components['schemas']['RevocationReason'];
 export type Role = components['schemas']['Role'];
+export type RunReason = components['schemas']['RunReason'];
+export type RunState = components['schemas']['RunState'];
+export type ScheduleDetail = components['schemas']['ScheduleDetail'];
+export type ScheduleIn = components['schemas']['ScheduleIn'];
+export type ScheduleOut = components['schemas']['ScheduleOut'];
+export type SchedulePage = components['schemas']['SchedulePage'];
+export type SchedulePatch = components['schemas']['SchedulePatch'];
+export type ScheduleReason = components['schemas']['ScheduleReason'];
+export type ScheduleRunOut = components['schemas']['ScheduleRunOut'];
+export type ScheduleRunPage = components['schemas']['ScheduleRunPage'];
+export type ScheduleState = components['schemas']['ScheduleState'];
 export type ServerOut = components['schemas']['ServerOut'];
+export type SettingsIn = components['schemas']['SettingsIn'];
+export type SettingsOut = components['schemas']['SettingsOut'];
+export type SourceIn = components['schemas']['SourceIn'];
 export type Standing = components['schemas']['Standing'];
+export type TagList = components['schemas']['TagList'];
+export type TagOut = components['schemas']['TagOut'];
 export type TokenIn = components['schemas']['TokenIn'];
+export type Trend = components['schemas']['Trend'];
+export type TrendPoint = components['schemas']['TrendPoint'];
+export type Trigger = components['schemas']['Trigger'];
+export type UpstreamOut = components['schemas']['UpstreamOut'];
 export type UsageOut = components['schemas']['UsageOut'];
 export type UserCreated = components['schemas']['UserCreated'];
 export type UserDetail = components['schemas']['UserDetail'];
@@ -5257,5 +8463,6 @@ export type UserIn = components['schemas']['UserIn'];
 export type UserOut = components['schemas']['UserOut'];
 export type UserPage = components['schemas']['UserPage'];
 export type UserPatch = components['schemas']['UserPatch'];
+export type WaitOut = components['schemas']['WaitOut'];
 export type WorkingDirectoryIn = components['schemas']['WorkingDirectoryIn'];
 export type WorkloadKind = components['schemas']['WorkloadKind'];
