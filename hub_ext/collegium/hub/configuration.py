@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets.config import Config
 
 from collegium.backends.kubernetes.settings import VARIABLE as KUBERNETES_VARIABLE
+from collegium.cipher import VARIABLE as SECRET_KEY_VARIABLE
 from collegium.hub.change import ConfigError, add_named, add_scopes, add_templates, merge, offer, offer_bind, require
 from collegium.hub.home import HomePage
 from collegium.hub.keycloak import CLASS, REFRESH_AGE, check_keycloak, provide_key, read_keycloak, share
@@ -214,8 +215,9 @@ def _service(
         environment[KUBERNETES_VARIABLE] = pods.settings.to_json()
     if realm is not None:
         environment[KEYCLOAK_VARIABLE] = realm.to_json()
-    if os.environ.get(MAIL_VARIABLE):
-        environment[MAIL_VARIABLE] = os.environ[MAIL_VARIABLE]
+    for variable in (MAIL_VARIABLE, SECRET_KEY_VARIABLE):
+        if os.environ.get(variable):
+            environment[variable] = os.environ[variable]
     service = {
         "name": SERVICE,
         "url": f"http://127.0.0.1:{port}",

@@ -19,6 +19,7 @@ from traitlets.config import Application
 
 from collegium.backends.ports import Backend
 from collegium.backends.registry import load_backend
+from collegium.cipher import Cipher
 from collegium.db import Database
 from collegium.domain.errors import DomainError
 from collegium.domain.queues import JobBounds
@@ -181,7 +182,7 @@ class CollegiumService(Application):
         try:
             backend = await asyncio.to_thread(self._load_backend, settings)
             try:
-                await self._serve(self.make_context(database, backend), stopped)
+                await self._serve(self.make_context(database, backend, self._cipher(settings)), stopped)
             finally:
                 if backend.close is not None:
                     async with asyncio.timeout(CLOSING):
@@ -229,7 +230,7 @@ class CollegiumService(Application):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def make_context(self, database: Database, backend: Backend) -> Context:
+    def make_context(self, database: Database, backend: Backend, cipher: Cipher) -> Context:
         """Wire the parts."""
         auth = BrowserStateOAuth(parent=self, cache_max_age=TOKEN_CACHE_SECONDS)
         tls: ssl.SSLContext | None = None
@@ -251,8 +252,16 @@ class CollegiumService(Application):
             servers=servers,
             options=options,
             mailer=Mailer(MailSettings.from_mapping(self.mail) if self.mail else MailSettings.from_environment()),
+            cipher=cipher,
             public_url=self.public_url,
         )
+
+    def _cipher(self, settings: Settings) -> Cipher:
+        # Parts that run beside one another must be given the same key; one of them making its own would be no help.
+        cipher = Cipher.from_settings(settings, make=self.role == "all")
+        if not cipher.ready:
+            _log.error("no secret can be kept or read: %s", cipher.problem)
+        return cipher
 
     def _load_backend(self, settings: Settings) -> Backend:
         options = dict(self.backend_options)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collegium.backends.ports import Backend
+from collegium.cipher import Cipher
 from collegium.db import Database
 from collegium.db.engine import now
 from collegium.identity.people import Broker
@@ -66,6 +67,7 @@ class Context:
     broker: Broker | None
     controller: Controller | None
     prefix: str
+    cipher: Cipher
     #: Scheme and host under which browsers find this, empty if nobody said.
     public_url: str
     wake: asyncio.Event
@@ -87,11 +89,13 @@ def make_context(
     options: ControlOptions | None = None,
     broker: Broker | None = None,
     mailer: Mailer | None = None,
+    cipher: Cipher | None = None,
     public_url: str = "",
 ) -> Context:
     """Wire a process. ``servers`` tells which servers live (None: nobody knows, so none is ever swept); ``broker``
-    changes accounts (None: what the settings say)."""
+    changes accounts (None: what the settings say); without a ``cipher`` no secret is kept."""
     wake, metrics = asyncio.Event(), Metrics()
+    cipher = cipher or Cipher.without()
     options = options or ControlOptions()
     broker = broker or _broker(options.keycloak, database)
     known = options.keycloak is not None
@@ -124,6 +128,7 @@ def make_context(
         broker=broker,
         controller=controller,
         prefix=prefix,
+        cipher=cipher,
         public_url=public_url,
         wake=wake,
     )

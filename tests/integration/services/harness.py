@@ -20,6 +20,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from collegium.backends.memory import MemoryBackend
+from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
 from collegium.db.accounts import User
 from collegium.db.engine import now
@@ -239,6 +240,7 @@ async def running_service(
     options: ControlOptions | None = None,
     broker: Broker | None = None,
     mailer: Mailer | None = None,
+    cipher: Cipher | None = None,
 ) -> AsyncIterator[Service]:
     memory = memory or MemoryBackend()
     auth = BrowserStateOAuth(
@@ -260,6 +262,7 @@ async def running_service(
         options=options,
         broker=broker,
         mailer=mailer,
+        cipher=cipher or Cipher.generate(),
     )
     server = serve(build_app(context, b"x" * 32))
     service = Service(await listen(server), hub, memory, database, context)
