@@ -301,7 +301,7 @@ def test_a_broken_notebook(hub: Installation, ann: str, name: str) -> None:
     assert "Traceback" in log, log
     left = {a["path"] for a in ask(hub, "GET", f"/groups/physics/jobs/{job['id']}/artifacts", ann).json["items"]}
     if executed:
-        assert left == {f"{name}.ipynb"}
+        assert left == {f"{name}.ipynb", f"{name}.html"}
         kept = ask(hub, "GET", f"/groups/physics/jobs/{job['id']}/artifacts/{name}.ipynb", ann).json
         assert kept["cells"] and kept["nbformat"] == 4
         if name == "raises":

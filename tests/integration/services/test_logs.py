@@ -217,6 +217,7 @@ async def test_artifacts(service: Service) -> None:
     assert answer.content == data
     assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC%20%22x%22.html"
     assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
     answer = await client.get(page, headers={"Range": "bytes=10-19"})
     assert (answer.status_code, answer.content) == (206, data[10:20])
     assert answer.headers["content-range"] == f"bytes 10-19/{len(data)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from collegium.backends.ports import ARTIFACTS, PYTHON, WORK, RunRequest, literal
@@ -61,13 +63,19 @@ def _papermill(notebook: NotebookSpec) -> list[str]:
     # Papermill formats both paths with the parameters, so braces are doubled once for it and once for the backend.
     source = literal(literal(notebook.path))
     target = literal(literal(notebook.path.split("/")[-1]))
-    command = [PYTHON, "-m", "papermill", f"{WORK}/{source}", f"{ARTIFACTS}/{target}"]
+    command = [PYTHON, "-c", literal(_notebook_program()), f"{WORK}/{source}", f"{ARTIFACTS}/{target}"]
     command += ["--log-output", "--no-progress-bar", "--cwd", WORK]
     if notebook.parameters:
         command += ["--parameters_yaml", literal(parameters_text(notebook.parameters))]
     if notebook.kernel:
         command += ["--kernel", literal(notebook.kernel)]
     return command
+
+
+@cache
+def _notebook_program() -> str:
+    """The text of ``notebook_program``: images hold papermill, and nothing of ours."""
+    return files(__package__).joinpath("notebook_program.py").read_text("utf-8")
 
 
 def parameters_text(parameters: Mapping[str, Any]) -> str:
