@@ -1,6 +1,6 @@
 """Pods of hub, proxy, api and controller are killed at random, and jobs' pods too.
 
-Nothing acknowledged is lost, doubled or left behind, and a server never notices.
+Nothing acknowledged is lost, doubled or left behind, a server never notices, and schedules run once at each due time.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import random
 import threading
 from collections import Counter
 
+from support.schedule_checks import check_schedules, start_schedules
 from support.site import Site
 from support.site_checks import ann_server, check_jobs, check_nothing_left, start_load
 
 WORLD = ["hub"] * 24 + ["proxy"] * 40 + ["api"] * 70 + ["controller"] * 70
 #: Pods that are killed together, and how often one of a job is hit beside them.
 AT_ONCE, HIT_A_JOB = 2, 0.15
+#: Schedules that have a due time every minute meanwhile.
+SCHEDULES = 6
 
 
 def test_pods_of_the_control_plane_and_of_jobs_are_killed(site: Site) -> None:
@@ -23,6 +26,7 @@ def test_pods_of_the_control_plane_and_of_jobs_are_killed(site: Site) -> None:
     chance = random.Random(seed)
     print(f"seed {seed}")
     server = ann_server(site)
+    schedules = start_schedules(site, SCHEDULES)
     load = start_load(site, seed)
     kills, hits = Counter[str](), set[str]()
     world = chance.sample(WORLD, len(WORLD))
@@ -40,10 +44,12 @@ def test_pods_of_the_control_plane_and_of_jobs_are_killed(site: Site) -> None:
     for component in ("hub", "proxy", "api", "controller"):
         _ready(site, component)
     load.finish()
+    fired = check_schedules(site, schedules)
+    assert fired >= SCHEDULES
     counts = check_jobs(site, load, hits)
     assert ann_server(site) == server
     check_nothing_left(site)
-    print(f"{kills.total()} kills: {dict(kills)}; {dict(load.counts)}; {counts}")
+    print(f"{kills.total()} kills: {dict(kills)}; {dict(load.counts)}; {counts}; {fired} fired by schedules")
     assert kills.total() >= 200
     site.stop_server("ann", "physics")
 
