@@ -58,7 +58,7 @@ def check_schedules(site: Site, schedules: list[str]) -> int:
 
 
 def _pause(site: Site, schedule: str) -> bool:
-    return site.request("POST", f"/groups/{GROUP}/schedules/{schedule}/pause", site.token(USER), {})[0] == 200
+    return site.request("POST", f"/groups/{GROUP}/schedules/{schedule}/pause", site.token(USER))[0] == 200
 
 
 def _all(site: Site, path: str) -> list[dict[str, Any]]:
