@@ -147,6 +147,33 @@ class Methods:
         """The whole audit log, newest first."""
         return self.send(operations.get_audit(text=text, limit=limit, cursor=cursor))
 
+    def get_activity(
+        self,
+        *,
+        kind: str | None = None,
+        user: str | None = None,
+        mine: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.ActivityPage:
+        """What happened in all your groups, newest first."""
+        return self.send(operations.get_activity(kind=kind, user=user, mine=mine, limit=limit, cursor=cursor))
+
+    def get_groups_group_activity(
+        self,
+        group: str,
+        *,
+        kind: str | None = None,
+        user: str | None = None,
+        mine: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.ActivityPage:
+        """What happened in the group, newest first."""
+        return self.send(
+            operations.get_groups_group_activity(group, kind=kind, user=user, mine=mine, limit=limit, cursor=cursor)
+        )
+
     def get_identity(self) -> m.IdentityOut:
         """The identity provider, and what is not set up."""
         return self.send(operations.get_identity())
@@ -176,6 +203,48 @@ class Methods:
     ) -> m.ParameterList:
         """What the parameters cell of a notebook declares."""
         return self.send(operations.post_groups_group_notebook_parameters(group, body))
+
+    def get_notifications(self) -> m.OwnOut:
+        """What you want to hear by mail."""
+        return self.send(operations.get_notifications())
+
+    def put_notifications(self, body: m.OwnIn | Mapping[str, Any]) -> m.OwnOut:
+        """Set what you want to hear by mail."""
+        return self.send(operations.put_notifications(body))
+
+    def get_groups_group_channels(self, group: str) -> m.ChannelList:
+        """The group's notification channels."""
+        return self.send(operations.get_groups_group_channels(group))
+
+    def post_groups_group_channels(self, group: str, body: m.ChannelIn | Mapping[str, Any]) -> m.ChannelOut:
+        """Make a channel."""
+        return self.send(operations.post_groups_group_channels(group, body))
+
+    def get_groups_group_channels_channel(self, group: str, channel: str) -> m.ChannelOut:
+        """One channel."""
+        return self.send(operations.get_groups_group_channels_channel(group, channel))
+
+    def patch_groups_group_channels_channel(
+        self, group: str, channel: str, body: m.ChannelPatch | Mapping[str, Any]
+    ) -> m.ChannelOut:
+        """Change a channel."""
+        return self.send(operations.patch_groups_group_channels_channel(group, channel, body))
+
+    def delete_groups_group_channels_channel(self, group: str, channel: str) -> m.ChannelOut:
+        """Delete a channel with what it sent."""
+        return self.send(operations.delete_groups_group_channels_channel(group, channel))
+
+    def post_groups_group_channels_channel_test(self, group: str, channel: str) -> m.DeliveryOut:
+        """Send a test message by a channel."""
+        return self.send(operations.post_groups_group_channels_channel_test(group, channel))
+
+    def get_groups_group_channels_channel_deliveries(
+        self, group: str, channel: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.DeliveryPage:
+        """What was sent by a channel, the newest first."""
+        return self.send(
+            operations.get_groups_group_channels_channel_deliveries(group, channel, limit=limit, cursor=cursor)
+        )
 
     def get_groups_group_schedules(
         self,
@@ -284,6 +353,10 @@ class Methods:
         """Submit several jobs, which may wait for one another: all or none."""
         return self.send(operations.post_groups_group_jobs_batch(group, body, idempotency_key=idempotency_key))
 
+    def post_groups_group_jobs_bulk(self, group: str, body: m.BulkIn | Mapping[str, Any]) -> m.BulkOut:
+        """Cancel or delete many jobs; what cannot be done is told and stops nothing else."""
+        return self.send(operations.post_groups_group_jobs_bulk(group, body))
+
     def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
         """One job with its spec, manifest and history."""
         return self.send(operations.get_groups_group_jobs_job(group, job))
@@ -292,13 +365,24 @@ class Methods:
         """Change notes, tags, or the priority of a job that waits."""
         return self.send(operations.patch_groups_group_jobs_job(group, job, body))
 
+    def delete_groups_group_jobs_job(self, group: str, job: str) -> m.JobOut:
+        """Remove a job that is over, with its files."""
+        return self.send(operations.delete_groups_group_jobs_job(group, job))
+
     def post_groups_group_jobs_job_cancel(self, group: str, job: str) -> m.JobOut:
         """Ask for the end of a job."""
         return self.send(operations.post_groups_group_jobs_job_cancel(group, job))
 
-    def post_groups_group_jobs_job_rerun(self, group: str, job: str, *, idempotency_key: str | None = None) -> m.JobOut:
+    def post_groups_group_jobs_job_rerun(
+        self,
+        group: str,
+        job: str,
+        body: m.RerunIn | Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> m.JobOut:
         """The same job again, from the same files."""
-        return self.send(operations.post_groups_group_jobs_job_rerun(group, job, idempotency_key=idempotency_key))
+        return self.send(operations.post_groups_group_jobs_job_rerun(group, job, body, idempotency_key=idempotency_key))
 
     def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
         """The files that the latest attempt left."""
@@ -443,6 +527,33 @@ class AsyncMethods:
         """The whole audit log, newest first."""
         return await self.send(operations.get_audit(text=text, limit=limit, cursor=cursor))
 
+    async def get_activity(
+        self,
+        *,
+        kind: str | None = None,
+        user: str | None = None,
+        mine: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.ActivityPage:
+        """What happened in all your groups, newest first."""
+        return await self.send(operations.get_activity(kind=kind, user=user, mine=mine, limit=limit, cursor=cursor))
+
+    async def get_groups_group_activity(
+        self,
+        group: str,
+        *,
+        kind: str | None = None,
+        user: str | None = None,
+        mine: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.ActivityPage:
+        """What happened in the group, newest first."""
+        return await self.send(
+            operations.get_groups_group_activity(group, kind=kind, user=user, mine=mine, limit=limit, cursor=cursor)
+        )
+
     async def get_identity(self) -> m.IdentityOut:
         """The identity provider, and what is not set up."""
         return await self.send(operations.get_identity())
@@ -472,6 +583,48 @@ class AsyncMethods:
     ) -> m.ParameterList:
         """What the parameters cell of a notebook declares."""
         return await self.send(operations.post_groups_group_notebook_parameters(group, body))
+
+    async def get_notifications(self) -> m.OwnOut:
+        """What you want to hear by mail."""
+        return await self.send(operations.get_notifications())
+
+    async def put_notifications(self, body: m.OwnIn | Mapping[str, Any]) -> m.OwnOut:
+        """Set what you want to hear by mail."""
+        return await self.send(operations.put_notifications(body))
+
+    async def get_groups_group_channels(self, group: str) -> m.ChannelList:
+        """The group's notification channels."""
+        return await self.send(operations.get_groups_group_channels(group))
+
+    async def post_groups_group_channels(self, group: str, body: m.ChannelIn | Mapping[str, Any]) -> m.ChannelOut:
+        """Make a channel."""
+        return await self.send(operations.post_groups_group_channels(group, body))
+
+    async def get_groups_group_channels_channel(self, group: str, channel: str) -> m.ChannelOut:
+        """One channel."""
+        return await self.send(operations.get_groups_group_channels_channel(group, channel))
+
+    async def patch_groups_group_channels_channel(
+        self, group: str, channel: str, body: m.ChannelPatch | Mapping[str, Any]
+    ) -> m.ChannelOut:
+        """Change a channel."""
+        return await self.send(operations.patch_groups_group_channels_channel(group, channel, body))
+
+    async def delete_groups_group_channels_channel(self, group: str, channel: str) -> m.ChannelOut:
+        """Delete a channel with what it sent."""
+        return await self.send(operations.delete_groups_group_channels_channel(group, channel))
+
+    async def post_groups_group_channels_channel_test(self, group: str, channel: str) -> m.DeliveryOut:
+        """Send a test message by a channel."""
+        return await self.send(operations.post_groups_group_channels_channel_test(group, channel))
+
+    async def get_groups_group_channels_channel_deliveries(
+        self, group: str, channel: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.DeliveryPage:
+        """What was sent by a channel, the newest first."""
+        return await self.send(
+            operations.get_groups_group_channels_channel_deliveries(group, channel, limit=limit, cursor=cursor)
+        )
 
     async def get_groups_group_schedules(
         self,
@@ -582,6 +735,10 @@ class AsyncMethods:
         """Submit several jobs, which may wait for one another: all or none."""
         return await self.send(operations.post_groups_group_jobs_batch(group, body, idempotency_key=idempotency_key))
 
+    async def post_groups_group_jobs_bulk(self, group: str, body: m.BulkIn | Mapping[str, Any]) -> m.BulkOut:
+        """Cancel or delete many jobs; what cannot be done is told and stops nothing else."""
+        return await self.send(operations.post_groups_group_jobs_bulk(group, body))
+
     async def get_groups_group_jobs_job(self, group: str, job: str) -> m.JobDetail:
         """One job with its spec, manifest and history."""
         return await self.send(operations.get_groups_group_jobs_job(group, job))
@@ -590,15 +747,26 @@ class AsyncMethods:
         """Change notes, tags, or the priority of a job that waits."""
         return await self.send(operations.patch_groups_group_jobs_job(group, job, body))
 
+    async def delete_groups_group_jobs_job(self, group: str, job: str) -> m.JobOut:
+        """Remove a job that is over, with its files."""
+        return await self.send(operations.delete_groups_group_jobs_job(group, job))
+
     async def post_groups_group_jobs_job_cancel(self, group: str, job: str) -> m.JobOut:
         """Ask for the end of a job."""
         return await self.send(operations.post_groups_group_jobs_job_cancel(group, job))
 
     async def post_groups_group_jobs_job_rerun(
-        self, group: str, job: str, *, idempotency_key: str | None = None
+        self,
+        group: str,
+        job: str,
+        body: m.RerunIn | Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> m.JobOut:
         """The same job again, from the same files."""
-        return await self.send(operations.post_groups_group_jobs_job_rerun(group, job, idempotency_key=idempotency_key))
+        return await self.send(
+            operations.post_groups_group_jobs_job_rerun(group, job, body, idempotency_key=idempotency_key)
+        )
 
     async def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
         """The files that the latest attempt left."""

@@ -14,13 +14,21 @@ from collegium_client.base import Reply, Request
 _OPEN = Field(union_mode="left_to_right")
 
 
-class Action(enum.StrEnum):
-    """What Keycloak can ask a person to do by mail; its own words."""
+class ChannelKind(enum.StrEnum):
+    """How a channel speaks."""
 
-    VERIFY_EMAIL = "VERIFY_EMAIL"
-    UPDATE_PASSWORD = "UPDATE_PASSWORD"
-    UPDATE_PROFILE = "UPDATE_PROFILE"
-    CONFIGURE_TOTP = "CONFIGURE_TOTP"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    SLACK = "slack"
+
+
+class DeliveryState(enum.StrEnum):
+    """Pending is tried again until it is Sent, or Failed for good; Dropped had nowhere to go."""
+
+    PENDING = "Pending"
+    SENT = "Sent"
+    FAILED = "Failed"
+    DROPPED = "Dropped"
 
 
 class Ending(enum.StrEnum):
@@ -71,6 +79,13 @@ class JobState(enum.StrEnum):
     CANCELLED = "Cancelled"
 
 
+class JobsAction(enum.StrEnum):
+    """What is done to each."""
+
+    CANCEL = "cancel"
+    DELETE = "delete"
+
+
 class Missed(enum.StrEnum):
     """What becomes of due times at which no controller was there: nothing, one run for all of them, or each."""
 
@@ -84,6 +99,15 @@ class Need(enum.StrEnum):
 
     ALL = "all"
     ANY = "any"
+
+
+class NotifyOn(enum.StrEnum):
+    """At which ends somebody is told; ``done`` is any."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DONE = "done"
 
 
 class Outcome(enum.StrEnum):
@@ -113,6 +137,15 @@ class ParameterType(enum.StrEnum):
     LIST = "list"
     OBJECT = "object"
     ANY = "any"
+
+
+class PeopleAction(enum.StrEnum):
+    """What Keycloak can ask a person to do by mail; its own words."""
+
+    VERIFY_EMAIL = "VERIFY_EMAIL"
+    UPDATE_PASSWORD = "UPDATE_PASSWORD"
+    UPDATE_PROFILE = "UPDATE_PROFILE"
+    CONFIGURE_TOTP = "CONFIGURE_TOTP"
 
 
 class QueueMode(enum.StrEnum):
@@ -203,6 +236,17 @@ class Standing(enum.StrEnum):
     DELETED = "deleted"
 
 
+class Topic(enum.StrEnum):
+    """What one can be told of."""
+
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    JOB_CANCELLED = "job.cancelled"
+    SCHEDULE_PAUSED = "schedule.paused"
+    SCHEDULE_MISSED = "schedule.missed"
+    SWEEP_ENDED = "sweep.ended"
+
+
 class Trigger(enum.StrEnum):
     """Why a run came about: its time, a time that was missed, or a person."""
 
@@ -260,6 +304,28 @@ class AccountOut(Reply):
     platform_admin: bool
     last_seen: datetime | None
     groups: list[UserGroup]
+
+
+class ActivityOut(Reply):
+    """One change of one object; ``user`` is whose it is, or who did it where it is nobody's. The object may be gone."""
+
+    sequence: int
+    at: datetime
+    group: str
+    kind: str
+    id: str
+    name: str
+    user: str
+    state: str
+    reason: str
+    message: str
+
+
+class ActivityPage(Reply):
+    """Newest first; ``next_cursor`` is absent on the last page."""
+
+    items: list[ActivityOut]
+    next_cursor: str | None = None
 
 
 class ArtifactList(Reply):
@@ -324,6 +390,7 @@ class BatchJobIn(Request):
     depends_on: DependsIn | None = None
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
+    notify: list[NotifyIn] = Field(default_factory=list)
     key: str
 
 
@@ -333,12 +400,93 @@ class BatchOut(Reply):
     jobs: dict[str, JobOut]
 
 
+class BulkFilter(Request):
+    """Which jobs: those that fit all that is given. Without ``state``, those in which the action is possible."""
+
+    state: list[JobState] = Field(default_factory=list)
+    user: str | None = None
+    name: str | None = None
+    tag: list[str] = Field(default_factory=list)
+    sweep: str | None = None
+    before: datetime | None = None
+
+
+class BulkIn(Request):
+    """What to do, and to which jobs: either ids or a filter."""
+
+    action: JobsAction
+    ids: list[str] | None = None
+    filter: BulkFilter | None = None
+    dry_run: bool = False
+
+
+class BulkOut(Reply):
+    """What came of it; after a dry run, what would. ``refused`` tells the first 20 of ``refused_count``.
+
+    ``remaining`` jobs match, too, and are more than one request changes: ask again.
+    """
+
+    matched: int
+    changed: int
+    refused: list[RefusedOut]
+    refused_count: int
+    remaining: int = 0
+
+
 class CatalogOut(Reply):
     """All that the group may choose from."""
 
     instance_types: list[InstanceTypeOut]
     images: list[ImageOut]
     datasets: list[DatasetOut]
+
+
+class ChannelIn(Request):
+    """Where notifications of a group go: e-mail addresses, a webhook, or an incoming webhook as Slack has it."""
+
+    name: str
+    kind: ChannelKind
+    addresses: list[str] = Field(default_factory=list)
+    url: str = ""
+    secret: str = ""
+    events: list[Topic] = Field(default_factory=list)
+    enabled: bool = True
+
+
+class ChannelList(Reply):
+    """The group's channels by name; ``mail`` says whether there is a server to send mail by."""
+
+    items: list[ChannelOut]
+    mail: bool
+
+
+class ChannelOut(Reply):
+    """A channel. Those who may not change it see of its URL scheme and host, and its addresses shortened; a Slack URL
+    and a secret are never shown.
+    """
+
+    name: str
+    kind: Annotated[ChannelKind | str, _OPEN]
+    addresses: list[str]
+    url: str
+    has_secret: bool
+    events: list[Annotated[Topic | str, _OPEN]]
+    enabled: bool
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    last_delivery: DeliveryOut | None = None
+
+
+class ChannelPatch(Request):
+    """What is left out stays; an empty secret takes it away."""
+
+    name: str | None = None
+    addresses: list[str] | None = None
+    url: str | None = None
+    secret: str | None = None
+    events: list[Topic] | None = None
+    enabled: bool | None = None
 
 
 class ContextOut(Reply):
@@ -378,6 +526,27 @@ class DeletedOut(Reply):
     """What is gone."""
 
     id: str
+
+
+class DeliveryOut(Reply):
+    """One message: what became of it, and when it is tried next. ``id`` is what the receiver gets as its id."""
+
+    id: str
+    event: str
+    object_id: str
+    state: Annotated[DeliveryState | str, _OPEN]
+    message: str
+    attempts: int
+    created_at: datetime
+    next_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class DeliveryPage(Reply):
+    """A page of deliveries, the newest first."""
+
+    items: list[DeliveryOut]
+    next_cursor: str | None = None
 
 
 class DependsIn(Request):
@@ -713,6 +882,7 @@ class JobDetail(Reply):
     notes: str = ""
     values: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: int = 0
+    notebook: str | None = None
     depends_on: DependsOut | None = None
     dependents: list[str] = Field(default_factory=list)
     spec: dict[str, Any]
@@ -747,6 +917,7 @@ class JobIn(Request):
     depends_on: DependsIn | None = None
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
+    notify: list[NotifyIn] = Field(default_factory=list)
 
 
 class JobOut(Reply):
@@ -782,6 +953,7 @@ class JobOut(Reply):
     notes: str = ""
     values: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: int = 0
+    notebook: str | None = None
 
 
 class JobPage(Reply):
@@ -816,7 +988,7 @@ class LookOut(Reply):
 class MailIn(Request):
     """What the person is asked to do, by a link that is good for ``hours``."""
 
-    actions: list[Action]
+    actions: list[PeopleAction]
     hours: int = 24
 
 
@@ -858,6 +1030,13 @@ class NotebookIn(Request):
     kernel: str = ""
 
 
+class NotifyIn(Request):
+    """Who is told of the job's end."""
+
+    channel: str
+    on: list[NotifyOn] = Field(default_factory=list)
+
+
 class OnceIn(Request):
     """On one date."""
 
@@ -870,6 +1049,28 @@ class OpenApiOut(Reply):
     """An OpenAPI 3.1 document."""
 
     openapi: str
+
+
+class OwnIn(Request):
+    """What one wants to hear of one's own jobs, schedules and sweeps, by mail."""
+
+    address: str = ""
+    events: list[Topic] = Field(default_factory=list)
+    groups: list[str] | None = None
+    enabled: bool = True
+
+
+class OwnOut(Reply):
+    """One's own settings. Mail goes to ``address``; ``from_account`` says that it is the account's, which is changed
+    where accounts are. ``problem`` says why no mail comes at all, empty if it does.
+    """
+
+    address: str
+    from_account: bool
+    events: list[Annotated[Topic | str, _OPEN]]
+    groups: list[str] | None
+    enabled: bool
+    problem: str
 
 
 class ParameterIn(Request):
@@ -974,6 +1175,13 @@ class QuotaLine(Reply):
     limit_text: str | None
 
 
+class RefusedOut(Reply):
+    """A job to which it was not done, and why."""
+
+    id: str
+    reason: str
+
+
 class RegisterIn(Request):
     """An account to be made. The password is chosen by way of a mail to the address."""
 
@@ -992,6 +1200,12 @@ class RegisteredOut(Reply):
     username: str
     mail_sent: bool
     message: str
+
+
+class RerunIn(Request):
+    """How to run a job again."""
+
+    exact: bool = True
 
 
 class ResumeIn(Request):

@@ -186,6 +186,41 @@ def get_audit(
     return Operation("GET", "/api/v1/audit", m.AuditPage, query={"text": text, "limit": limit, "cursor": cursor})
 
 
+def get_activity(
+    *,
+    kind: str | None = None,
+    user: str | None = None,
+    mine: bool | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Operation[m.ActivityPage]:
+    """What happened in all your groups, newest first."""
+    return Operation(
+        "GET",
+        "/api/v1/activity",
+        m.ActivityPage,
+        query={"kind": kind, "user": user, "mine": mine, "limit": limit, "cursor": cursor},
+    )
+
+
+def get_groups_group_activity(
+    group: str,
+    *,
+    kind: str | None = None,
+    user: str | None = None,
+    mine: bool | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Operation[m.ActivityPage]:
+    """What happened in the group, newest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/activity",
+        m.ActivityPage,
+        query={"kind": kind, "user": user, "mine": mine, "limit": limit, "cursor": cursor},
+    )
+
+
 def get_identity() -> Operation[m.IdentityOut]:
     """The identity provider, and what is not set up."""
     return Operation("GET", "/api/v1/identity", m.IdentityOut)
@@ -221,6 +256,60 @@ def post_groups_group_notebook_parameters(
 ) -> Operation[m.ParameterList]:
     """What the parameters cell of a notebook declares."""
     return Operation("POST", f"/api/v1/groups/{place(group)}/notebook-parameters", m.ParameterList, body=body)
+
+
+def get_notifications() -> Operation[m.OwnOut]:
+    """What you want to hear by mail."""
+    return Operation("GET", "/api/v1/notifications", m.OwnOut)
+
+
+def put_notifications(body: m.OwnIn | Mapping[str, Any]) -> Operation[m.OwnOut]:
+    """Set what you want to hear by mail."""
+    return Operation("PUT", "/api/v1/notifications", m.OwnOut, body=body)
+
+
+def get_groups_group_channels(group: str) -> Operation[m.ChannelList]:
+    """The group's notification channels."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/channels", m.ChannelList)
+
+
+def post_groups_group_channels(group: str, body: m.ChannelIn | Mapping[str, Any]) -> Operation[m.ChannelOut]:
+    """Make a channel."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/channels", m.ChannelOut, body=body)
+
+
+def get_groups_group_channels_channel(group: str, channel: str) -> Operation[m.ChannelOut]:
+    """One channel."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/channels/{place(channel)}", m.ChannelOut)
+
+
+def patch_groups_group_channels_channel(
+    group: str, channel: str, body: m.ChannelPatch | Mapping[str, Any]
+) -> Operation[m.ChannelOut]:
+    """Change a channel."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/channels/{place(channel)}", m.ChannelOut, body=body)
+
+
+def delete_groups_group_channels_channel(group: str, channel: str) -> Operation[m.ChannelOut]:
+    """Delete a channel with what it sent."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/channels/{place(channel)}", m.ChannelOut)
+
+
+def post_groups_group_channels_channel_test(group: str, channel: str) -> Operation[m.DeliveryOut]:
+    """Send a test message by a channel."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/channels/{place(channel)}/test", m.DeliveryOut)
+
+
+def get_groups_group_channels_channel_deliveries(
+    group: str, channel: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.DeliveryPage]:
+    """What was sent by a channel, the newest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/channels/{place(channel)}/deliveries",
+        m.DeliveryPage,
+        query={"limit": limit, "cursor": cursor},
+    )
 
 
 def get_groups_group_schedules(
@@ -362,6 +451,11 @@ def post_groups_group_jobs_batch(
     )
 
 
+def post_groups_group_jobs_bulk(group: str, body: m.BulkIn | Mapping[str, Any]) -> Operation[m.BulkOut]:
+    """Cancel or delete many jobs; what cannot be done is told and stops nothing else."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/jobs/bulk", m.BulkOut, body=body)
+
+
 def get_groups_group_jobs_job(group: str, job: str) -> Operation[m.JobDetail]:
     """One job with its spec, manifest and history."""
     return Operation("GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobDetail)
@@ -372,13 +466,18 @@ def patch_groups_group_jobs_job(group: str, job: str, body: m.JobEdit | Mapping[
     return Operation("PATCH", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobOut, body=body)
 
 
+def delete_groups_group_jobs_job(group: str, job: str) -> Operation[m.JobOut]:
+    """Remove a job that is over, with its files."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/jobs/{place(job)}", m.JobOut)
+
+
 def post_groups_group_jobs_job_cancel(group: str, job: str) -> Operation[m.JobOut]:
     """Ask for the end of a job."""
     return Operation("POST", f"/api/v1/groups/{place(group)}/jobs/{place(job)}/cancel", m.JobOut)
 
 
 def post_groups_group_jobs_job_rerun(
-    group: str, job: str, *, idempotency_key: str | None = None
+    group: str, job: str, body: m.RerunIn | Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
 ) -> Operation[m.JobOut]:
     """The same job again, from the same files."""
     return Operation(
@@ -386,6 +485,7 @@ def post_groups_group_jobs_job_rerun(
         f"/api/v1/groups/{place(group)}/jobs/{place(job)}/rerun",
         m.JobOut,
         headers={"Idempotency-Key": idempotency_key},
+        body=body,
     )
 
 

@@ -432,6 +432,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/activity': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What happened in all your groups, newest first */
+    get: operations['get_activity'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/activity': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What happened in the group, newest first */
+    get: operations['get_groups_group_activity'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/identity': {
     parameters: {
       query?: never;
@@ -513,6 +547,95 @@ export interface paths {
     put?: never;
     /** What the parameters cell of a notebook declares */
     post: operations['post_groups_group_notebook_parameters'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/notifications': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What you want to hear by mail */
+    get: operations['get_notifications'];
+    /** Set what you want to hear by mail */
+    put: operations['put_notifications'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/channels': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The group's notification channels */
+    get: operations['get_groups_group_channels'];
+    put?: never;
+    /** Make a channel */
+    post: operations['post_groups_group_channels'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/channels/{channel}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One channel */
+    get: operations['get_groups_group_channels_channel'];
+    put?: never;
+    post?: never;
+    /** Delete a channel with what it sent */
+    delete: operations['delete_groups_group_channels_channel'];
+    options?: never;
+    head?: never;
+    /** Change a channel */
+    patch: operations['patch_groups_group_channels_channel'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/channels/{channel}/test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Send a test message by a channel */
+    post: operations['post_groups_group_channels_channel_test'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/channels/{channel}/deliveries': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What was sent by a channel, the newest first */
+    get: operations['get_groups_group_channels_channel_deliveries'];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -676,6 +799,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/groups/{group}/jobs/bulk': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Cancel or delete many jobs; what cannot be done is told and stops nothing else */
+    post: operations['post_groups_group_jobs_bulk'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/jobs/{job}': {
     parameters: {
       query?: never;
@@ -687,7 +827,8 @@ export interface paths {
     get: operations['get_groups_group_jobs_job'];
     put?: never;
     post?: never;
-    delete?: never;
+    /** Remove a job that is over, with its files */
+    delete: operations['delete_groups_group_jobs_job'];
     options?: never;
     head?: never;
     /** Change notes, tags, or the priority of a job that waits */
@@ -853,11 +994,47 @@ export interface components {
       groups: components['schemas']['UserGroup'][];
     };
     /**
-     * Action
-     * @description What Keycloak can ask a person to do by mail; its own words.
-     * @enum {string}
+     * ActivityOut
+     * @description One change of one object; ``user`` is whose it is, or who did it where it is nobody's. The object may be gone.
      */
-    Action: 'VERIFY_EMAIL' | 'UPDATE_PASSWORD' | 'UPDATE_PROFILE' | 'CONFIGURE_TOTP';
+    ActivityOut: {
+      /** Sequence */
+      sequence: number;
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /** Group */
+      group: string;
+      /** Kind */
+      kind: string;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** User */
+      user: string;
+      /** State */
+      state: string;
+      /** Reason */
+      reason: string;
+      /** Message */
+      message: string;
+    };
+    /**
+     * ActivityPage
+     * @description Newest first; ``next_cursor`` is absent on the last page.
+     */
+    ActivityPage: {
+      /** Items */
+      items: components['schemas']['ActivityOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
     /**
      * ArtifactList
      * @description All artifacts of the job's latest attempt.
@@ -1015,6 +1192,8 @@ export interface components {
        * @default
        */
       notes?: string;
+      /** Notify */
+      notify?: components['schemas']['NotifyIn'][];
       /**
        * Key
        * @description Names this job in `depends_on` of the others.
@@ -1032,6 +1211,83 @@ export interface components {
       };
     };
     /**
+     * BulkFilter
+     * @description Which jobs: those that fit all that is given. Without ``state``, those in which the action is possible.
+     */
+    BulkFilter: {
+      /** States */
+      state?: components['schemas']['JobState'][];
+      /**
+       * User
+       * @default null
+       */
+      user?: string | null;
+      /**
+       * Name
+       * @description Part of the name, in any case, or the beginning of the id.
+       * @default null
+       */
+      name?: string | null;
+      /**
+       * Tags
+       * @description All of them.
+       */
+      tag?: string[];
+      /**
+       * Sweep
+       * @description `none`: of no sweep.
+       * @default null
+       */
+      sweep?: string | null;
+      /**
+       * Over before
+       * @description Only jobs that were over by then.
+       * @default null
+       */
+      before?: string | null;
+    };
+    /**
+     * BulkIn
+     * @description What to do, and to which jobs: either ids or a filter.
+     */
+    BulkIn: {
+      action: components['schemas']['collegium__services__jobs__bulk__Action'];
+      /**
+       * Ids
+       * @default null
+       */
+      ids?: string[] | null;
+      /** @default null */
+      filter?: components['schemas']['BulkFilter'] | null;
+      /**
+       * Dry Run
+       * @description Only say what would happen.
+       * @default false
+       */
+      dry_run?: boolean;
+    };
+    /**
+     * BulkOut
+     * @description What came of it; after a dry run, what would. ``refused`` tells the first 20 of ``refused_count``.
+     *
+     *     ``remaining`` jobs match, too, and are more than one request changes: ask again.
+     */
+    BulkOut: {
+      /** Matched */
+      matched: number;
+      /** Changed */
+      changed: number;
+      /** Refused */
+      refused: components['schemas']['RefusedOut'][];
+      /** Refused Count */
+      refused_count: number;
+      /**
+       * Remaining
+       * @default 0
+       */
+      remaining?: number;
+    };
+    /**
      * CatalogOut
      * @description All that the group may choose from.
      */
@@ -1042,6 +1298,132 @@ export interface components {
       images: components['schemas']['ImageOut'][];
       /** Datasets */
       datasets: components['schemas']['DatasetOut'][];
+    };
+    /**
+     * ChannelIn
+     * @description Where notifications of a group go: e-mail addresses, a webhook, or an incoming webhook as Slack has it.
+     */
+    ChannelIn: {
+      /**
+       * Name
+       * @description `me` is taken: it is one's own address.
+       */
+      name: string;
+      /** Kind */
+      kind: components['schemas']['ChannelKind'];
+      /**
+       * Addresses
+       * @description Of an e-mail channel.
+       */
+      addresses?: string[];
+      /**
+       * URL
+       * @description Of a webhook or Slack channel; kept sealed.
+       * @default
+       */
+      url?: string;
+      /**
+       * Signing secret
+       * @description Of a webhook: 16 characters or more; kept sealed.
+       * @default
+       */
+      secret?: string;
+      /**
+       * Events
+       * @description What the channel is told of in the whole group; jobs may name it beside that.
+       */
+      events?: components['schemas']['Topic'][];
+      /**
+       * Switched on
+       * @default true
+       */
+      enabled?: boolean;
+    };
+    /**
+     * ChannelKind
+     * @description How a channel speaks.
+     * @enum {string}
+     */
+    ChannelKind: 'email' | 'webhook' | 'slack';
+    /**
+     * ChannelList
+     * @description The group's channels by name; ``mail`` says whether there is a server to send mail by.
+     */
+    ChannelList: {
+      /** Items */
+      items: components['schemas']['ChannelOut'][];
+      /** Mail */
+      mail: boolean;
+    };
+    /**
+     * ChannelOut
+     * @description A channel. Those who may not change it see of its URL scheme and host, and its addresses shortened; a Slack URL
+     *     and a secret are never shown.
+     */
+    ChannelOut: {
+      /** Name */
+      name: string;
+      kind: components['schemas']['ChannelKind'];
+      /** Addresses */
+      addresses: string[];
+      /** Url */
+      url: string;
+      /** Has Secret */
+      has_secret: boolean;
+      /** Events */
+      events: components['schemas']['Topic'][];
+      /** Enabled */
+      enabled: boolean;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Updated At
+       * Format: date-time
+       */
+      updated_at: string;
+      /** @default null */
+      last_delivery?: components['schemas']['DeliveryOut'] | null;
+    };
+    /**
+     * ChannelPatch
+     * @description What is left out stays; an empty secret takes it away.
+     */
+    ChannelPatch: {
+      /**
+       * Name
+       * @default null
+       */
+      name?: string | null;
+      /**
+       * Addresses
+       * @default null
+       */
+      addresses?: string[] | null;
+      /**
+       * Url
+       * @default null
+       */
+      url?: string | null;
+      /**
+       * Secret
+       * @default null
+       */
+      secret?: string | null;
+      /**
+       * Events
+       * @default null
+       */
+      events?: components['schemas']['Topic'][] | null;
+      /**
+       * Enabled
+       * @default null
+       */
+      enabled?: boolean | null;
     };
     /**
      * ContextOut
@@ -1109,6 +1491,57 @@ export interface components {
       /** Id */
       id: string;
     };
+    /**
+     * DeliveryOut
+     * @description One message: what became of it, and when it is tried next. ``id`` is what the receiver gets as its id.
+     */
+    DeliveryOut: {
+      /** Id */
+      id: string;
+      /** Event */
+      event: string;
+      /** Object Id */
+      object_id: string;
+      state: components['schemas']['DeliveryState'];
+      /** Message */
+      message: string;
+      /** Attempts */
+      attempts: number;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Next At
+       * @default null
+       */
+      next_at?: string | null;
+      /**
+       * Finished At
+       * @default null
+       */
+      finished_at?: string | null;
+    };
+    /**
+     * DeliveryPage
+     * @description A page of deliveries, the newest first.
+     */
+    DeliveryPage: {
+      /** Items */
+      items: components['schemas']['DeliveryOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * DeliveryState
+     * @description Pending is tried again until it is Sent, or Failed for good; Dropped had nowhere to go.
+     * @enum {string}
+     */
+    DeliveryState: 'Pending' | 'Sent' | 'Failed' | 'Dropped';
     /**
      * DependsIn
      * @description Jobs that must have ended before this one may start.
@@ -1810,6 +2243,12 @@ export interface components {
        * @default 0
        */
       timeout_seconds?: number;
+      /**
+       * Notebook
+       * @description Where it was below the submitter's home.
+       * @default null
+       */
+      notebook?: string | null;
       /** @default null */
       depends_on?: components['schemas']['DependsOut'] | null;
       /**
@@ -1931,6 +2370,8 @@ export interface components {
        * @default
        */
       notes?: string;
+      /** Notify */
+      notify?: components['schemas']['NotifyIn'][];
     };
     /**
      * JobKind
@@ -2042,6 +2483,12 @@ export interface components {
        * @default 0
        */
       timeout_seconds?: number;
+      /**
+       * Notebook
+       * @description Where it was below the submitter's home.
+       * @default null
+       */
+      notebook?: string | null;
     };
     /**
      * JobPage
@@ -2133,7 +2580,7 @@ export interface components {
      */
     MailIn: {
       /** Actions */
-      actions: components['schemas']['Action'][];
+      actions: components['schemas']['collegium__identity__people__Action'][];
       /**
        * Hours
        * @default 24
@@ -2222,6 +2669,28 @@ export interface components {
       kernel?: string;
     };
     /**
+     * NotifyIn
+     * @description Who is told of the job's end.
+     */
+    NotifyIn: {
+      /**
+       * Channel
+       * @description A channel of the group, or `me`: a mail to whoever submits.
+       */
+      channel: string;
+      /**
+       * At
+       * @description `done` is any end.
+       */
+      on?: components['schemas']['NotifyOn'][];
+    };
+    /**
+     * NotifyOn
+     * @description At which ends somebody is told; ``done`` is any.
+     * @enum {string}
+     */
+    NotifyOn: 'succeeded' | 'failed' | 'cancelled' | 'done';
+    /**
      * OnceIn
      * @description On one date.
      */
@@ -2263,6 +2732,51 @@ export interface components {
      * @enum {string}
      */
     Overlap: 'allow' | 'forbid' | 'replace';
+    /**
+     * OwnIn
+     * @description What one wants to hear of one's own jobs, schedules and sweeps, by mail.
+     */
+    OwnIn: {
+      /**
+       * Address
+       * @description Counts only where your account has none of its own.
+       * @default
+       */
+      address?: string;
+      /** Events */
+      events?: components['schemas']['Topic'][];
+      /**
+       * Groups
+       * @description Only these; null is all.
+       * @default null
+       */
+      groups?: string[] | null;
+      /**
+       * Switched on
+       * @description Off, no mail comes whoever asks for it.
+       * @default true
+       */
+      enabled?: boolean;
+    };
+    /**
+     * OwnOut
+     * @description One's own settings. Mail goes to ``address``; ``from_account`` says that it is the account's, which is changed
+     *     where accounts are. ``problem`` says why no mail comes at all, empty if it does.
+     */
+    OwnOut: {
+      /** Address */
+      address: string;
+      /** From Account */
+      from_account: boolean;
+      /** Events */
+      events: components['schemas']['Topic'][];
+      /** Groups */
+      groups: string[] | null;
+      /** Enabled */
+      enabled: boolean;
+      /** Problem */
+      problem: string;
+    };
     /**
      * ParameterIn
      * @description What a parameter may be.
@@ -2498,6 +3012,16 @@ export interface components {
       limit_text: string | null;
     };
     /**
+     * RefusedOut
+     * @description A job to which it was not done, and why.
+     */
+    RefusedOut: {
+      /** Id */
+      id: string;
+      /** Reason */
+      reason: string;
+    };
+    /**
      * RegisterIn
      * @description An account to be made. The password is chosen by way of a mail to the address.
      */
@@ -2533,6 +3057,18 @@ export interface components {
       mail_sent: boolean;
       /** Message */
       message: string;
+    };
+    /**
+     * RerunIn
+     * @description How to run a job again.
+     */
+    RerunIn: {
+      /**
+       * Exactly
+       * @description With the image and size that it had; otherwise with what these names mean today.
+       * @default true
+       */
+      exact?: boolean;
     };
     /**
      * ResumeIn
@@ -3080,6 +3616,18 @@ export interface components {
       token: string;
     };
     /**
+     * Topic
+     * @description What one can be told of.
+     * @enum {string}
+     */
+    Topic:
+      | 'job.succeeded'
+      | 'job.failed'
+      | 'job.cancelled'
+      | 'schedule.paused'
+      | 'schedule.missed'
+      | 'sweep.ended';
+    /**
      * Trend
      * @description The newest runs that have ended, oldest first. ``change`` compares the median time of the newer half with the
      *     older half's: 0.1 is a tenth slower. Null where there is nothing to compare.
@@ -3380,6 +3928,19 @@ export interface components {
      * @enum {string}
      */
     WorkloadKind: 'server' | 'job' | 'deployment' | 'app';
+    /**
+     * Action
+     * @description What Keycloak can ask a person to do by mail; its own words.
+     * @enum {string}
+     */
+    collegium__identity__people__Action:
+      'VERIFY_EMAIL' | 'UPDATE_PASSWORD' | 'UPDATE_PROFILE' | 'CONFIGURE_TOTP';
+    /**
+     * Action
+     * @description What is done to each.
+     * @enum {string}
+     */
+    collegium__services__jobs__bulk__Action: 'cancel' | 'delete';
   };
   responses: never;
   parameters: never;
@@ -5720,6 +6281,170 @@ export interface operations {
       };
     };
   };
+  get_activity: {
+    parameters: {
+      query?: {
+        /** @description Kinds of object, comma-separated: `job`, `schedule`, `sweep`, `server`, `queue`, `settings` … */
+        kind?: string;
+        /** @description Only what is this user's. */
+        user?: string;
+        /** @description Only what is yours. */
+        mine?: boolean;
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What happened in all your groups, newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ActivityPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_activity: {
+    parameters: {
+      query?: {
+        /** @description Kinds of object, comma-separated: `job`, `schedule`, `sweep`, `server`, `queue`, `settings` … */
+        kind?: string;
+        /** @description Only what is this user's. */
+        user?: string;
+        /** @description Only what is yours. */
+        mine?: boolean;
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What happened in the group, newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ActivityPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
   get_identity: {
     parameters: {
       query?: never;
@@ -6250,6 +6975,774 @@ export interface operations {
       };
       /** @description The body is not JSON. */
       415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_notifications: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What you want to hear by mail. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['OwnOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  put_notifications: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OwnIn'];
+      };
+    };
+    responses: {
+      /** @description Set what you want to hear by mail. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['OwnOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_channels: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The group's notification channels. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ChannelList'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_channels: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChannelIn'];
+      };
+    };
+    responses: {
+      /** @description Make a channel. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ChannelOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_channels_channel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The channel's name. */
+        channel: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One channel. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ChannelOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_channels_channel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The channel's name. */
+        channel: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Delete a channel with what it sent. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ChannelOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_channels_channel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The channel's name. */
+        channel: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChannelPatch'];
+      };
+    };
+    responses: {
+      /** @description Change a channel. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ChannelOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_channels_channel_test: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The channel's name. */
+        channel: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Send a test message by a channel. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeliveryOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_channels_channel_deliveries: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The channel's name. */
+        channel: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What was sent by a channel, the newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeliveryPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
         headers: {
           [name: string]: unknown;
         };
@@ -7656,6 +9149,105 @@ export interface operations {
       };
     };
   };
+  post_groups_group_jobs_bulk: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BulkIn'];
+      };
+    };
+    responses: {
+      /** @description Cancel or delete many jobs; what cannot be done is told and stops nothing else. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BulkOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
   get_groups_group_jobs_job: {
     parameters: {
       query?: never;
@@ -7699,6 +9291,103 @@ export interface operations {
       };
       /** @description No such thing, or none that you may know of. */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_jobs_job: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The job's id. */
+        job: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a job that is over, with its files. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
         headers: {
           [name: string]: unknown;
         };
@@ -7948,7 +9637,11 @@ export interface operations {
       };
       cookie?: never;
     };
-    requestBody?: never;
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['RerunIn'];
+      };
+    };
     responses: {
       /** @description The same job again, from the same files. */
       201: {
@@ -8008,6 +9701,15 @@ export interface operations {
       };
       /** @description The body is too large. */
       413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
         headers: {
           [name: string]: unknown;
         };
@@ -8347,7 +10049,8 @@ export interface operations {
 export type AcceptedOut = components['schemas']['AcceptedOut'];
 export type AccountLinks = components['schemas']['AccountLinks'];
 export type AccountOut = components['schemas']['AccountOut'];
-export type Action = components['schemas']['Action'];
+export type ActivityOut = components['schemas']['ActivityOut'];
+export type ActivityPage = components['schemas']['ActivityPage'];
 export type ArtifactList = components['schemas']['ArtifactList'];
 export type ArtifactOut = components['schemas']['ArtifactOut'];
 export type AuditOut = components['schemas']['AuditOut'];
@@ -8355,11 +10058,22 @@ export type AuditPage = components['schemas']['AuditPage'];
 export type BatchIn = components['schemas']['BatchIn'];
 export type BatchJobIn = components['schemas']['BatchJobIn'];
 export type BatchOut = components['schemas']['BatchOut'];
+export type BulkFilter = components['schemas']['BulkFilter'];
+export type BulkIn = components['schemas']['BulkIn'];
+export type BulkOut = components['schemas']['BulkOut'];
 export type CatalogOut = components['schemas']['CatalogOut'];
+export type ChannelIn = components['schemas']['ChannelIn'];
+export type ChannelKind = components['schemas']['ChannelKind'];
+export type ChannelList = components['schemas']['ChannelList'];
+export type ChannelOut = components['schemas']['ChannelOut'];
+export type ChannelPatch = components['schemas']['ChannelPatch'];
 export type ContextOut = components['schemas']['ContextOut'];
 export type CronIn = components['schemas']['CronIn'];
 export type DatasetOut = components['schemas']['DatasetOut'];
 export type DeletedOut = components['schemas']['DeletedOut'];
+export type DeliveryOut = components['schemas']['DeliveryOut'];
+export type DeliveryPage = components['schemas']['DeliveryPage'];
+export type DeliveryState = components['schemas']['DeliveryState'];
 export type DependsIn = components['schemas']['DependsIn'];
 export type DependsOut = components['schemas']['DependsOut'];
 export type DueOut = components['schemas']['DueOut'];
@@ -8407,10 +10121,14 @@ export type Missed = components['schemas']['Missed'];
 export type MissingOut = components['schemas']['MissingOut'];
 export type Need = components['schemas']['Need'];
 export type NotebookIn = components['schemas']['NotebookIn'];
+export type NotifyIn = components['schemas']['NotifyIn'];
+export type NotifyOn = components['schemas']['NotifyOn'];
 export type OnceIn = components['schemas']['OnceIn'];
 export type OpenApiOut = components['schemas']['OpenApiOut'];
 export type Outcome = components['schemas']['Outcome'];
 export type Overlap = components['schemas']['Overlap'];
+export type OwnIn = components['schemas']['OwnIn'];
+export type OwnOut = components['schemas']['OwnOut'];
 export type ParameterIn = components['schemas']['ParameterIn'];
 export type ParameterList = components['schemas']['ParameterList'];
 export type ParameterOut = components['schemas']['ParameterOut'];
@@ -8423,8 +10141,10 @@ export type QueueIn = components['schemas']['QueueIn'];
 export type QueueMode = components['schemas']['QueueMode'];
 export type QueueOut = components['schemas']['QueueOut'];
 export type QuotaLine = components['schemas']['QuotaLine'];
+export type RefusedOut = components['schemas']['RefusedOut'];
 export type RegisterIn = components['schemas']['RegisterIn'];
 export type RegisteredOut = components['schemas']['RegisteredOut'];
+export type RerunIn = components['schemas']['RerunIn'];
 export type ResumeIn = components['schemas']['ResumeIn'];
 export type RetryIn = components['schemas']['RetryIn'];
 export type RetryOn = components['schemas']['RetryOn'];
@@ -8451,6 +10171,7 @@ export type Standing = components['schemas']['Standing'];
 export type TagList = components['schemas']['TagList'];
 export type TagOut = components['schemas']['TagOut'];
 export type TokenIn = components['schemas']['TokenIn'];
+export type Topic = components['schemas']['Topic'];
 export type Trend = components['schemas']['Trend'];
 export type TrendPoint = components['schemas']['TrendPoint'];
 export type Trigger = components['schemas']['Trigger'];
@@ -8466,3 +10187,7 @@ export type UserPatch = components['schemas']['UserPatch'];
 export type WaitOut = components['schemas']['WaitOut'];
 export type WorkingDirectoryIn = components['schemas']['WorkingDirectoryIn'];
 export type WorkloadKind = components['schemas']['WorkloadKind'];
+export type collegium__identity__people__Action =
+  components['schemas']['collegium__identity__people__Action'];
+export type collegium__services__jobs__bulk__Action =
+  components['schemas']['collegium__services__jobs__bulk__Action'];

@@ -23,15 +23,23 @@ from collegium.db import announce
 from collegium.db.accounts import Groups, Memberships, Users
 from collegium.db.audit import Audit
 from collegium.db.catalog import Catalog
+from collegium.db.channels import Channels, OwnNotifications
+from collegium.db.deliveries import Deliveries, NotificationCursors
 from collegium.db.dependencies import Dependencies
 from collegium.db.events import Events, IdempotencyKeys
 from collegium.db.group_settings import GroupSettingsRows
 from collegium.db.identities import GroupBindings, Identities, Providers, Revocations
 from collegium.db.invitations import Invitations
+from collegium.db.job_bulk import ManyJobs
+from collegium.db.job_files import JobFiles
 from collegium.db.jobs import Jobs
+from collegium.db.metrics import Metrics
 from collegium.db.operations import Leases
 from collegium.db.reservations import Reservations
 from collegium.db.schedules import ScheduleRuns, Schedules
+from collegium.db.secrets import Secrets
+from collegium.db.sweeps import Sweeps
+from collegium.db.usage import JobUsage
 from collegium.domain.errors import StorageFull, Unavailable
 from collegium.settings import Settings
 
@@ -50,7 +58,11 @@ class UnitOfWork:
         self.catalog = Catalog(connection)
         self.reservations = Reservations(connection)
         self.jobs = Jobs(connection)
+        self.many_jobs = ManyJobs(connection)
+        self.job_files = JobFiles(connection)
         self.dependencies = Dependencies(connection)
+        self.metrics = Metrics(connection)
+        self.usage = JobUsage(connection)
         self.group_settings = GroupSettingsRows(connection)
         self.events = Events(connection)
         self.idempotency_keys = IdempotencyKeys(connection)
@@ -63,6 +75,12 @@ class UnitOfWork:
         self.invitations = Invitations(connection)
         self.schedules = Schedules(connection)
         self.schedule_runs = ScheduleRuns(connection)
+        self.secrets = Secrets(connection)
+        self.sweeps = Sweeps(connection)
+        self.channels = Channels(connection)
+        self.own_notifications = OwnNotifications(connection)
+        self.deliveries = Deliveries(connection)
+        self.notification_cursors = NotificationCursors(connection)
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from collegium.domain.jobs import JobSpec, NotebookSpec, WorkingDirectory
+from collegium.domain.jobs import JobSpec, NotebookSpec, Notify, NotifyOn, WorkingDirectory
 from collegium.domain.parameters import parameter_from_json, parameter_to_json
 from collegium.domain.retries import RetryPolicy, retry_from_json, retry_to_json
 from collegium.domain.sweeps import Axis, Between, Choices, Goal, Objective, Space, SpaceKind, Spread, Steps
@@ -23,6 +23,10 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
         more["parameters"] = [parameter_to_json(p) for p in spec.parameters]
     if spec.values:
         more["values"] = dict(spec.values)
+    if spec.secrets:
+        more["secrets"] = dict(spec.secrets)
+    if spec.notify:
+        more["notify"] = [{"channel": n.channel, "on": sorted(n.on)} for n in spec.notify]
     return more | {
         "name": spec.name,
         "instance_type": spec.instance_type,
@@ -64,7 +68,14 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         retry=retry_from_json(data["retry"]) if "retry" in data else RetryPolicy(),
         parameters=tuple(parameter_from_json(p) for p in data.get("parameters", ())),
         values=data.get("values", {}),
+        secrets=data.get("secrets", {}),
+        notify=notify_from_json(data.get("notify", ())),
     )
+
+
+def notify_from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Notify, ...]:
+    """Who is told of a job's end, from its stored form."""
+    return tuple(Notify(n["channel"], frozenset(NotifyOn(o) for o in n["on"])) for n in data)
 
 
 def space_to_json(space: Space) -> dict[str, Any]:

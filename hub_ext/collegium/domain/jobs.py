@@ -88,10 +88,28 @@ class WorkingDirectory:
     files: tuple[str, ...] | None = None
 
 
+class NotifyOn(enum.StrEnum):
+    """At which ends somebody is told; ``done`` is any."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Which channel of the group, or ``me``, is told of which ends."""
+
+    channel: str
+    on: frozenset[NotifyOn]
+
+
 @dataclass(frozen=True)
 class JobSpec:
     """What the submitter asked for; never changed after submit. ``timeout_seconds`` 0 means no limit.
 
+    ``secrets`` name the group's secret for each variable, never a value.
     ``parameters`` are the declarations that ``values`` were checked against; those of a notebook are in its own part.
     """
 
@@ -107,6 +125,8 @@ class JobSpec:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     parameters: tuple[Parameter, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    notify: tuple[Notify, ...] = ()
 
     @property
     def chosen(self) -> Mapping[str, Any]:
@@ -161,8 +181,8 @@ class Job:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """What to list; empty means all. ``text`` matches anywhere in the name, case-insensitively; ``tags`` must all be
-    there; ``sweep`` is a sweep's id, or empty for jobs of no sweep."""
+    """What to list; empty means all. ``text`` is anywhere in the name, case-insensitively, or begins the id; ``tags``
+    must all be there; ``sweep`` is a sweep's id, or empty for jobs of no sweep."""
 
     states: frozenset[JobState] = frozenset()
     user: str | None = None
@@ -187,7 +207,10 @@ class JobSort(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One change, numbered in order: the history of an object and the feed that panels follow."""
+    """One change, numbered in order: the history of an object and the feed that panels follow.
+
+    ``name`` is the object's, ``user`` whose it is, or who did it where it is nobody's.
+    """
 
     sequence: int
     group: str
@@ -197,3 +220,5 @@ class Event:
     state: str
     reason: str
     message: str
+    name: str = ""
+    user: str = ""

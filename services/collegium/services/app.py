@@ -12,12 +12,14 @@ from tornado.web import Application, RequestHandler
 
 from collegium.domain.policy import POLICY
 from collegium.services import API_VERSION
+from collegium.services.activity.handlers import ActivityHandler, GroupActivityHandler
 from collegium.services.audit.handlers import AuditHandler, GroupAuditHandler
 from collegium.services.context import Context
 from collegium.services.groups.handlers import CatalogHandler, ContextHandler, EventsHandler, GroupHandler, UsageHandler
 from collegium.services.handlers import BaseHandler, NotFoundHandler
 from collegium.services.identity.handlers import IdentityHandler
 from collegium.services.invitations import handlers as invitations
+from collegium.services.jobs.bulk_handlers import BulkHandler
 from collegium.services.jobs.handlers import (
     ArtifactHandler,
     ArtifactsHandler,
@@ -32,11 +34,13 @@ from collegium.services.jobs.handlers import (
 )
 from collegium.services.jsonlog import log_request
 from collegium.services.members.handlers import MembersHandler, RevocationsHandler
+from collegium.services.notifications import handlers as notifications
 from collegium.services.openapi import describe_api
 from collegium.services.pages.handlers import CallbackHandler, HomeHandler, StyleHandler
 from collegium.services.pages.portal import AcceptHandler, BundleHandler, InvitationHandler, PortalHandler
 from collegium.services.queues.handlers import QueueHandler, SettingsHandler
 from collegium.services.schedules import handlers as schedules
+from collegium.services.secrets.handlers import SecretHandler, SecretsHandler
 from collegium.services.system import (
     HealthHandler,
     InfoHandler,
@@ -109,11 +113,20 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_API}/users/{{user}}/mail", users.MailHandler),
     Route(f"{_API}/users/{{user}}/groups", users.GroupsHandler),
     Route(f"{_API}/audit", AuditHandler),
+    Route(f"{_API}/activity", ActivityHandler),
+    Route(f"{_GROUP}/activity", GroupActivityHandler),
     Route(f"{_API}/identity", IdentityHandler),
     Route(f"{_GROUP}/queue", QueueHandler),
     Route(f"{_GROUP}/settings", SettingsHandler),
+    Route(f"{_GROUP}/secrets", SecretsHandler),
+    Route(f"{_GROUP}/secrets/{{secret}}", SecretHandler),
     Route(f"{_GROUP}/tags", TagsHandler),
     Route(f"{_GROUP}/notebook-parameters", ParametersHandler),
+    Route(f"{_API}/notifications", notifications.OwnHandler),
+    Route(f"{_GROUP}/channels", notifications.ChannelsHandler),
+    Route(f"{_GROUP}/channels/{{channel}}", notifications.ChannelHandler),
+    Route(f"{_GROUP}/channels/{{channel}}/test", notifications.TestHandler),
+    Route(f"{_GROUP}/channels/{{channel}}/deliveries", notifications.DeliveriesHandler),
     Route(f"{_GROUP}/schedules", schedules.SchedulesHandler),
     # A fixed name first: it would pass for an id.
     Route(f"{_GROUP}/schedules/preview", schedules.PreviewHandler),
@@ -123,8 +136,9 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/schedules/{{schedule}}/run", schedules.RunNowHandler),
     Route(f"{_GROUP}/schedules/{{schedule}}/runs", schedules.RunsHandler),
     Route(f"{_GROUP}/jobs", JobsHandler),
-    # A fixed name first: it would pass for an id.
+    # Fixed names first: they would pass for ids.
     Route(f"{_GROUP}/jobs/batch", BatchHandler),
+    Route(f"{_GROUP}/jobs/bulk", BulkHandler),
     Route(f"{_GROUP}/jobs/{{job}}", JobHandler),
     Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),
     Route(f"{_GROUP}/jobs/{{job}}/rerun", RerunHandler),

@@ -15,6 +15,7 @@ from collegium.db import Database
 from collegium.db.engine import now
 from collegium.identity.people import Broker
 from collegium.identity.settings import KeycloakSettings
+from collegium.services.activity.service import ActivityService
 from collegium.services.audit.refused import RefusedAttempts
 from collegium.services.audit.service import AuditService
 from collegium.services.auth import OUTAGE_GRACE, Gate
@@ -28,14 +29,19 @@ from collegium.services.identity.links import Links
 from collegium.services.identity.service import IdentityService
 from collegium.services.invitations.guests import GuestService
 from collegium.services.invitations.service import InvitationService
+from collegium.services.jobs.bulk import BulkService
 from collegium.services.jobs.files import FileService
 from collegium.services.jobs.follow import LogService
 from collegium.services.jobs.service import JobService
 from collegium.services.mail import Mailer
 from collegium.services.members.service import MemberService
 from collegium.services.metrics import Metrics
+from collegium.services.notifications.own import OwnService
+from collegium.services.notifications.resolve import Lookup, Names
+from collegium.services.notifications.service import ChannelService
 from collegium.services.queues.service import QueueService
 from collegium.services.schedules.service import ScheduleService
+from collegium.services.secrets.service import SecretService
 from collegium.services.users.service import UserService
 from collegium.services.users.transfer import Transfer
 
@@ -51,8 +57,13 @@ class Context:
     feed: Feed
     groups: GroupService
     jobs: JobService
+    bulk: BulkService
+    activity: ActivityService
     queues: QueueService
     schedules: ScheduleService
+    secrets: SecretService
+    channels: ChannelService
+    own_notifications: OwnService
     logs: LogService
     files: FileService
     health: Health
@@ -90,12 +101,14 @@ def make_context(
     broker: Broker | None = None,
     mailer: Mailer | None = None,
     cipher: Cipher | None = None,
+    lookup: Lookup | None = None,
     public_url: str = "",
 ) -> Context:
     """Wire a process. ``servers`` tells which servers live (None: nobody knows, so none is ever swept); ``broker``
-    changes accounts (None: what the settings say); without a ``cipher`` no secret is kept."""
+    changes accounts (None: what the settings say); without a ``cipher`` no secret is kept;
+    ``lookup`` resolves names (None: as the system does)."""
     wake, metrics = asyncio.Event(), Metrics()
-    cipher = cipher or Cipher.without()
+    cipher, mailer, lookup = cipher or Cipher.without(), mailer or Mailer(None), lookup or Names()
     options = options or ControlOptions()
     broker = broker or _broker(options.keycloak, database)
     known = options.keycloak is not None
@@ -112,8 +125,13 @@ def make_context(
         feed=Feed(database),
         groups=GroupService(database, backend.notice, Links(hub_auth.hub_prefix, keycloak)),
         jobs=JobService(database, backend, wake.set, clock, options.bounds),
+        bulk=BulkService(database, wake.set, clock),
+        activity=ActivityService(database),
         queues=QueueService(database, wake.set, clock, options.bounds),
         schedules=ScheduleService(database, wake.set, clock),
+        secrets=SecretService(database, cipher, clock),
+        channels=ChannelService(database, wake.set, clock, mailer, cipher, options.notifications, lookup),
+        own_notifications=OwnService(database, mailer, options.notifications),
         logs=LogService(database, backend.logs),
         files=FileService(database, backend.volumes),
         health=Health(database, backend, clock, controller),
@@ -121,7 +139,7 @@ def make_context(
         audit=AuditService(database),
         refused=RefusedAttempts(database, clock),
         identity=IdentityService(database, keycloak),
-        invitations=InvitationService(database, broker, known, mailer or Mailer(None), clock),
+        invitations=InvitationService(database, broker, known, mailer, clock),
         guests=guests,
         users=users,
         transfer=Transfer(users),

@@ -35,6 +35,8 @@ STATUS: Mapping[type[e.DomainError], int] = {
 }
 #: Seconds after which a caller may try again.
 RETRY_AFTER = {429: 5, 503: 5, 507: 60}
+#: Fields whose values are secrets, also where they are wrong.
+_UNQUOTED = {"secret", "url"}
 _CODES = {400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 
 
@@ -64,7 +66,8 @@ def invalid_field(error: ValidationError) -> e.InvalidInput:
     limit = next(
         (context[k] for k in ("max_length", "min_length", "le", "ge", "lt", "gt", "expected") if k in context), None
     )
-    value = None if first["type"] in ("missing", "extra_forbidden") else first.get("input")
+    hidden = first["type"] in ("missing", "extra_forbidden") or field in _UNQUOTED
+    value = None if hidden else first.get("input")
     problem = first["msg"].removeprefix("Value error, ")
     return e.InvalidInput(field, problem[:1].lower() + problem[1:], value, limit)
 

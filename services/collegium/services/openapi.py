@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "group": ("The group's name.", {"type": "string", "maxLength": 64}),
     "schedule": ("The schedule's id.", {"type": "string", "maxLength": 64}),
+    "channel": ("The channel's name.", {"type": "string", "maxLength": 63}),
     "job": ("The job's id.", {"type": "string", "maxLength": 64}),
     "invitation": ("The invitation's id.", {"type": "string", "maxLength": 40}),
     "user": ("The account's id at the identity provider.", {"type": "string", "maxLength": 255}),
@@ -107,7 +108,7 @@ def _operation(path: str, method: str, endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.body:
         content = {m: {"schema": _ref(endpoint.body) if m == JSON else {"type": "string"}} for m in endpoint.accepts}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": not endpoint.optional, "content": content}
     return described
 
 

@@ -13,10 +13,12 @@ import httpx
 import pytest
 from tornado.web import RequestHandler
 
-from collegium.db import Database
+from collegium.db import Database, UnitOfWork
 from collegium.db.engine import now
 from collegium.domain.groups import Group, Role
 from collegium.domain.invitations import Invitation, hash_token, new_token
+from collegium.domain.names import new_id
+from collegium.domain.notifications import Channel, ChannelKind
 from collegium.domain.policy import POLICY, Operation
 from collegium.services.app import ROUTES, Route, build_app, check_routes
 from collegium.services.endpoint import Endpoint
@@ -34,6 +36,9 @@ BODIES: dict[Operation, object] = {
     Operation.JOB_BATCH: {"jobs": [{**BODY, "key": "a"}]},
     Operation.QUEUE_CONTROL: {"mode": "open"},
     Operation.SETTINGS_EDIT: {},
+    Operation.CHANNEL_CREATE: {"name": "made", "kind": "webhook", "url": "https://1.1.1.1/hook"},
+    Operation.CHANNEL_EDIT: {"events": []},
+    Operation.NOTIFICATION_EDIT: {},
     Operation.JOB_PARAMETERS: {"source": "a = 1"},
     Operation.SCHEDULE_PREVIEW: {"recurrence": {"kind": "cron", "expression": "0 4 * * *"}},
     Operation.SCHEDULE_CREATE: SCHEDULE,
@@ -50,7 +55,7 @@ BODIES: dict[Operation, object] = {
     Operation.USER_IMPORT: {"csv": "username\nsue\n"},
 }
 #: What can be done to the same object once only.
-ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE}
+ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE, Operation.CHANNEL_DELETE}
 USERS = [*MEMBERS, "zoe", "root", "nobody"]
 GROUPS = ["physics", "chemistry", "nosuch", "Not A Group!"]
 
@@ -115,6 +120,13 @@ async def status(client: httpx.AsyncClient, method: str, url: str, operation: Op
         await answer.aclose()
 
 
+def channel_in(uow: UnitOfWork, group: str) -> None:
+    """There may have been one, and it was deleted."""
+    if uow.channels.named(group, "hook") is None:
+        made = Channel(new_id("chn"), group, "hook", ChannelKind.EMAIL, "ada", now(), now(), ("ada@example.org",))
+        uow.channels.insert(made)
+
+
 def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
     """Path, method, operation, group, whose job."""
     for path, method, operation in OPERATIONS:
@@ -139,12 +151,15 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             made = await service.client(owner).post("/groups/physics/schedules", json={**SCHEDULE, "name": name})
             schedules[owner] = made.json()["id"]
         broker.add("sue")  # who may have been deleted
+        if "{channel}" in path and group in ("physics", "chemistry"):
+            await service.database.writing(lambda uow: channel_in(uow, group))
         filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
         filled = filled.replace("{user}", "id-sue").replace("{invitation}", f"inv-{group}")
         return (
             filled.replace("{group}", group or "")
             .replace("{job}", jobs[owner])
             .replace("{path}", "a.txt")
+            .replace("{channel}", "hook")
             .replace("{schedule}", schedules[owner])
         )
 
@@ -171,7 +186,7 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
                 # They did not log in with an account of the provider.
                 want |= {409} if operation is Operation.INVITATION_ACCEPT else set()
                 # The name is taken by the first who may.
-                want |= {409} if operation is Operation.SCHEDULE_CREATE else set()
+                want |= {409} if operation in (Operation.SCHEDULE_CREATE, Operation.CHANNEL_CREATE) else set()
             got = await status(service.client(token), method, url, operation)
             assert got in want, (method, path, group, token, owner, got, want)
             seen += 1

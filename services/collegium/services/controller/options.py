@@ -10,6 +10,7 @@ from collegium.domain.queues import JobBounds
 from collegium.identity.directory import Directory
 from collegium.identity.settings import KeycloakSettings
 from collegium.services.controller.revocation import RevocationPolicy
+from collegium.services.notifications.options import NotificationOptions
 
 
 def keycloak_directory(settings: KeycloakSettings) -> Directory:
@@ -28,3 +29,4 @@ class ControlOptions:
     keycloak: KeycloakSettings | None = None
     directory: Callable[[KeycloakSettings], Directory] = keycloak_directory
     bounds: JobBounds = field(default_factory=JobBounds)
+    notifications: NotificationOptions = field(default_factory=NotificationOptions)

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from collegium.domain.dependencies import MAX_UPSTREAM, Ending, Need
-from collegium.domain.jobs import JobKind, JobReason, JobState
+from collegium.domain.jobs import JobKind, JobReason, JobState, NotifyOn
 from collegium.domain.parameters import MAX_CHOICES, MAX_PARAMETERS, ParameterType
 from collegium.domain.queues import MAX_PRIORITY
 from collegium.domain.retries import RetryOn
+from collegium.domain.secrets import MAX_VARIABLES
 from collegium.domain.tags import MAX_NOTES, MAX_TAG, MAX_TAGS
 from collegium.services.words import one_of
 
@@ -105,6 +106,21 @@ class DependsIn(Strict):
     )
 
 
+class NotifyIn(Strict):
+    """Who is told of the job's end."""
+
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=63)] = Field(
+        title="Channel", description="A channel of the group, or `me`: a mail to whoever submits."
+    )
+    on: list[Annotated[NotifyOn, one_of(NotifyOn)]] = Field(
+        default_factory=lambda: [NotifyOn.DONE],
+        min_length=1,
+        max_length=len(NotifyOn),
+        title="At",
+        description="`done` is any end.",
+    )
+
+
 class JobIn(Strict):
     """A job to submit: either a command or a notebook."""
 
@@ -116,6 +132,12 @@ class JobIn(Strict):
     instance_type: Annotated[str, StringConstraints(max_length=63)] = Field(title="Instance type")
     image: Annotated[str, StringConstraints(max_length=63)] = Field(title="Image")
     environment: dict[str, EnvValue] = Field(default_factory=dict, max_length=200, title="Environment variables")
+    secrets: dict[str, Annotated[str, StringConstraints(max_length=63)]] = Field(
+        default_factory=dict,
+        max_length=MAX_VARIABLES,
+        title="Secrets",
+        description="Environment variable → name of a secret of the group, whose value it holds when the job starts.",
+    )
     working_directory: WorkingDirectoryIn | None = Field(default=None, title="Working directory")
     timeout_seconds: int | None = Field(
         default=None,
@@ -146,6 +168,7 @@ class JobIn(Strict):
     depends_on: DependsIn | None = Field(default=None, title="Waits for")
     tags: list[Tag] = Field(default_factory=list, max_length=MAX_TAGS, title="Tags")
     notes: Notes = Field(default="", title="Notes")
+    notify: list[NotifyIn] = Field(default_factory=list, max_length=20, title="Notify")
 
 
 class BatchJobIn(JobIn):
@@ -253,6 +276,7 @@ class JobOut(BaseModel):
     notes: str = ""
     values: dict[str, Any] = {}
     timeout_seconds: int = 0
+    notebook: str | None = Field(default=None, description="Where it was below the submitter's home.")
 
 
 class BatchOut(BaseModel):

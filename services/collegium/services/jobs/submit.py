@@ -32,8 +32,10 @@ from collegium.domain.queues import JobBounds
 from collegium.domain.quota import WorkloadKind
 from collegium.quota.ledger import usage
 from collegium.services.jobs.find import get_job
-from collegium.services.jobs.manifest import launch_manifest
+from collegium.services.jobs.manifest import exactly, launch_manifest
 from collegium.services.jobs.submission import Submission
+from collegium.services.secrets.use import check_secrets
+from collegium.services.notifications.own import check_notify
 
 #: Open jobs of one group; a queue longer than this is a mistake in a loop.
 MAX_OPEN = 20_000
@@ -56,6 +58,8 @@ class Ask:
     rerun_of: Job | None = None
     #: Called in the transaction that writes the job, with its id: so that whoever asked knows of it at the same moment.
     link: Callable[[UnitOfWork, str], None] | None = None
+    #: Of a rerun: with the image and size of the earlier job, not with what their names mean today.
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ class Submitter:
                 user=ask.actor.user,
                 spec=asked.spec,
                 resources=launch.resources,
-                launch=launch_manifest(launch, asked.spec, snapshot),
+                launch=launch_manifest(launch, asked.spec, snapshot, ask.rerun_of),
                 state=JobState.PENDING,
                 reason=JobReason.SUBMITTED,
                 message="",
@@ -172,7 +176,14 @@ class Submitter:
         actor = uow.memberships.actor(ask.actor.user, ask.actor.platform_admin, ask.actor.scopes)
         options = LaunchOptions(ask.group, spec.instance_type, spec.image)
         launch = resolve(actor, options, uow.catalog.offer(ask.group), ask.operation)
+        if ask.rerun_of is not None:
+            # It may have been deleted since, and its files with it.
+            earlier = get_job(uow, ask.group, ask.rerun_of.id)
+            launch = exactly(launch, earlier) if ask.exact else launch
         check_priority(actor, ask.group, ask.submission.priority)
+        if ask.rerun_of is None and ask.link is None:
+            # What nobody sits in front of must not fail because a channel is gone.
+            check_notify(uow, ask.group, actor.user, spec.notify)
         uow.group_settings.get(ask.group).refuse_new()
         if not ask.submission.default_timeout:
             self._bounds.check_timeout(spec.timeout_seconds)
@@ -205,6 +216,7 @@ def check_priority(actor: Actor, group: str, priority: int, field: str = "priori
 
 def insert_job(uow: UnitOfWork, job: Job, depends: Dependency | None) -> Job:
     """Write a new job. One that waits for others is held; raises InvalidInput for one that the group does not have."""
+    check_secrets(uow, job.group, job.spec)
     if depends is None:
         return uow.jobs.insert(job)
     known = uow.jobs.some(job.group, depends.jobs)

@@ -8,10 +8,11 @@ from typing import Any
 
 from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import InvalidInput
-from collegium.domain.jobs import JobSpec, NotebookSpec, WorkingDirectory
+from collegium.domain.jobs import JobSpec, NotebookSpec, Notify, WorkingDirectory
 from collegium.domain.names import check_env_name, check_label, check_object_name, check_relative_path
 from collegium.domain.parameters import MAX_PARAMETERS, Parameter, declare, resolve_values
 from collegium.domain.retries import RetryPolicy
+from collegium.domain.secrets import check_secret_variables
 from collegium.domain.tags import check_tags
 from collegium.services.jobs.batch import Entry, placed
 from collegium.services.jobs.command import parameters_text
@@ -62,12 +63,14 @@ def read_spec(body: JobIn) -> JobSpec:
         command="" if notebook else body.command,
         notebook=notebook,
         environment=_environment(body.environment),
+        secrets=check_secret_variables(body.secrets, body.environment),
         working_directory=_directory(body.working_directory, notebook),
         timeout_seconds=body.timeout_seconds or 0,
         retries=body.retries,
         retry=_retry(body.retry),
         parameters=parameters,
         values=values,
+        notify=tuple(Notify(n.channel, frozenset(n.on)) for n in body.notify),
     )
 
 

@@ -16,7 +16,9 @@ from collegium.domain.schedules import Schedule, ScheduleRun
 from collegium.quota.ledger import usage
 from collegium.services.jobs.models import JobIn
 from collegium.services.jobs.submit import check_priority
+from collegium.services.notifications.own import check_notify
 from collegium.services.schedules.validate import read_template
+from collegium.services.secrets.use import check_secrets
 
 
 def person(uow: UnitOfWork, schedule: Schedule) -> tuple[Actor, str]:
@@ -55,6 +57,8 @@ def check_job(uow: UnitOfWork, actor: Actor, group: str, body: JobIn, operation:
     options = LaunchOptions(group, spec.instance_type, spec.image)
     launch = resolve(live, options, uow.catalog.offer(group), operation)
     check_priority(live, group, body.priority, "template.priority")
+    check_secrets(uow, group, spec, "template.secrets")
+    check_notify(uow, group, actor.user, spec.notify, "template.notify")
     decision = usage(uow, group).decide(actor.user, WorkloadKind.JOB, launch.resources)
     if decision.never:
         raise decision.error()

@@ -1,0 +1,1 @@
+"""Notifications: channels of groups, what people want to hear themselves, and the outbox that sends it."""

@@ -1,0 +1,73 @@
+"""Names to addresses that something may be sent to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tornado.netutil import Resolver
+
+from collegium.domain.destinations import Network, forbidden, literal
+from collegium.domain.errors import InvalidInput
+
+#: (family, socket address), as a resolver of Tornado answers.
+Found = list[tuple[int, Any]]
+Lookup = Callable[[str, int], Awaitable[Found]]
+
+
+class OutOfReach(InvalidInput):
+    """Nothing may be sent to where a name leads."""
+
+
+class Names:
+    """Asks the system. Threads of its own: names that nobody answers for must not take those of other work."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(4, "names")
+
+    async def __call__(self, host: str, port: int) -> Found:
+        """The addresses of a host; raises OSError if it has none."""
+
+        def ask() -> Found:
+            return [(int(a[0]), a[4]) for a in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+
+
+class CheckedResolver(Resolver):
+    """Answers with addresses that were checked, and whoever asks connects to these and to no other."""
+
+    def initialize(self, lookup: Lookup, networks: Sequence[Network]) -> None:  # type: ignore[override]
+        """Tornado's constructor hook."""
+        self._lookup, self._networks = lookup, networks
+
+    async def resolve(self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
+        """Raises OutOfReach if any of the addresses is not to be reached: a name with a good and a bad one is no
+        mistake."""
+        found = await self._lookup(host, port)
+        for _, address in found:
+            refuse(str(address[0]), self._networks)
+        return found
+
+
+def refuse(address: str, networks: Sequence[Network], field: str = "url") -> None:
+    """Raise OutOfReach for an address that nothing may be sent to. What it is stays untold: it may be of a network that
+    whoever asks cannot look into."""
+    plain = literal(address.partition("%")[0])
+    why = "no address" if plain is None else forbidden(plain, networks)
+    if why:
+        raise OutOfReach(field, f"leads to {why}; an operator can allow networks (notification_networks)")
+
+
+async def check_reachable(url_host: str, port: int, lookup: Lookup, networks: Sequence[Network]) -> None:
+    """Raise OutOfReach for a host that leads nowhere allowed now. One that has no address now may have one later."""
+    try:
+        async with asyncio.timeout(3):
+            found = await lookup(url_host, port)
+    except (OSError, TimeoutError, UnicodeError):
+        return
+    for _, address in found:
+        refuse(str(address[0]), networks)
