@@ -32,9 +32,10 @@ class Operation(Generic[T]):
         """May it be sent again when nobody knows what became of it?"""
         return self.method in _REPEATABLE or bool(self.headers.get(IDEMPOTENCY_KEY))
 
-    def sent_query(self) -> dict[str, str]:
-        """As in an address."""
-        return {k: _text(v) for k, v in self.query.items() if v is not None}
+    def sent_query(self) -> dict[str, str | list[str]]:
+        """As in an address; a list is the same name several times."""
+        given = {k: v for k, v in self.query.items() if v is not None}
+        return {k: [_text(x) for x in v] if isinstance(v, list) else _text(v) for k, v in given.items()}
 
     def sent_headers(self) -> dict[str, str]:
         """Only what was given."""

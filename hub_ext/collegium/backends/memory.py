@@ -19,8 +19,11 @@ from collegium.backends.ports import (
 )
 from collegium.domain.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unavailable
 from collegium.domain.jobs import JobReason, WorkingDirectory
+from collegium.domain.masking import Masker
 from collegium.domain.names import check_group_name, check_relative_path, check_user_name
 from collegium.domain.quota import Limits
+from collegium.domain.secrets import shapes
+from collegium.domain.usage import Usage
 
 MAX_ARTIFACTS = 10_000
 PIECE = 1 << 20
@@ -50,6 +53,8 @@ class MemoryRun:
     stopped: bool = False
     forgotten: bool = False
     listed: bool = False
+    masker: Masker = field(default_factory=lambda: Masker(()))
+    usage: Usage = field(default_factory=lambda: Usage(memory=((0.0, 1 << 20),)))
 
 
 class MemoryBackend:
@@ -123,13 +128,15 @@ class MemoryBackend:
 
     def write_log(self, key: str, data: bytes) -> None:
         """The run writes to its output."""
-        run = self.runs[key]
-        run.log_size += len(data)
-        run.log = (run.log + data)[-self._log_cap :]
+        self._keep_log(self.runs[key], self.runs[key].masker.feed(data))
 
     def write_artifact(self, key: str, path: str, data: bytes) -> None:
         """The run leaves a file."""
         self.runs[key].artifacts[path] = (data, datetime.now(UTC))
+
+    def measure(self, key: str, usage: Usage) -> None:
+        """The run uses this."""
+        self.runs[key].usage = usage
 
     def write_home(self, user: str, group: str, path: str, data: bytes) -> None:
         """The user has a file."""
@@ -151,6 +158,7 @@ class MemoryBackend:
         places = {"python": "python", "artifacts": "/artifacts", "work": "/work"}
         argv = tuple(fill(word, **places) for word in request.argv)
         environment = {name: fill(value, **places) for name, value in request.environment.items()}
+        environment.update(request.secrets)
         run = self.runs.get(request.key)
         if run is not None and (run.request is not None or run.forgotten):
             return
@@ -160,6 +168,7 @@ class MemoryBackend:
             return
         now = datetime.now(UTC)
         run = MemoryRun(RunStatus(request.key, RunPhase.RUNNING, now), request, argv, environment, listed=True)
+        run.masker = Masker(shapes(request.secrets.values()))
         self.runs[request.key] = run
         run.executions += 1
         if request.key in self._held:
@@ -218,6 +227,11 @@ class MemoryBackend:
     async def size(self, key: str) -> int:
         """See LogSource."""
         return self.runs[key].log_size if key in self.runs else 0
+
+    async def usage(self, key: str) -> Usage:
+        """See LogSource."""
+        run = self.runs.get(key)
+        return run.usage if run is not None and run.executions else Usage()
 
     # VolumeProvider
 
@@ -308,9 +322,14 @@ class MemoryBackend:
         run = self.runs[key]
         if run.status.phase.final:
             raise ValueError(f"run {key} is over already: {run.status.phase}")
+        self._keep_log(run, run.masker.close())
         run.status = replace(
             run.status, phase=phase, finished_at=datetime.now(UTC), exit_code=code, reason=reason, message=message
         )
+
+    def _keep_log(self, run: MemoryRun, data: bytes) -> None:
+        run.log_size += len(data)
+        run.log = (run.log + data)[-self._log_cap :]
 
     def _keep(self, job_id: str, files: dict[str, bytes]) -> None:
         self.sources[job_id] = files

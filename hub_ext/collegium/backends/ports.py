@@ -16,6 +16,7 @@ from collegium.domain.catalog import Image, Placement
 from collegium.domain.jobs import JobReason, WorkingDirectory
 from collegium.domain.quota import Limits
 from collegium.domain.resources import Resources
+from collegium.domain.usage import Usage
 
 #: In the argv of a request: replaced by the image's Python interpreter.
 PYTHON = "{python}"
@@ -48,6 +49,11 @@ class RunRequest:
     argv and environment values only where the request itself holds them; user text is escaped by ``literal``.
     ``resources`` are enforced; ``requests`` are what is set aside for it where that can be less. ``timeout_seconds``
     (0: none) is kept by the controller; a backend may fence it once more, a little later.
+
+    ``secrets`` are variables like those of ``environment``, taken as they are and stronger than those of the same name.
+    A backend keeps them where nobody but the run can read them and no longer than the run goes on, and what LogSource
+    gives never holds them (``collegium.domain.secrets.shapes``): it masks them before they are stored wherever it
+    writes the log itself, else whenever it reads and for good once the run is over. Artifacts are the run's own affair.
     """
 
     key: str
@@ -61,6 +67,7 @@ class RunRequest:
     requests: Resources = field(default_factory=Resources)
     placement: Placement = field(default_factory=Placement)
     timeout_seconds: int = 0
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,16 @@ class LogChunk:
 
 
 class LogSource(Protocol):
-    """Reads logs, while the run goes on and for as long as the job's record is kept."""
+    """Reads logs and measurements, while the run goes on and for as long as the job's record is kept."""
 
     async def read(self, key: str, offset: int = 0, limit: int = 65536) -> LogChunk:
         """Up to ``limit`` bytes from ``offset``, from the end if it is negative. Unknown keys give an empty chunk."""
 
     async def size(self, key: str) -> int:
         """Bytes ever written, including those no longer kept."""
+
+    async def usage(self, key: str) -> Usage:
+        """What the run has used since its start, as far as it was measured; cheap. Unknown keys give nothing."""
 
 
 @dataclass(frozen=True)

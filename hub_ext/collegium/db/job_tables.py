@@ -80,6 +80,18 @@ metric_files = sa.Table(
     sa.Column("problems", sa.BigInteger, nullable=False),
     sa.Column("complete", sa.Boolean, nullable=False),
 )
+_unread = sa.text("NOT complete")
+sa.Index("ix_metric_files_unread", metric_files.c.job_id, sqlite_where=_unread, postgresql_where=_unread)
+
+# What an attempt used, written down at its end.
+job_usage = sa.Table(
+    "job_usage",
+    metadata,
+    sa.Column("job_id", sa.String(40), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("started_at", Moment),
+    sa.Column("series", sa.JSON, nullable=False),
+)
 
 group_settings = sa.Table(
     "group_settings",

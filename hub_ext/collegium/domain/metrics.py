@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from typing import Any
 METRICS_FILE = "metrics.jsonl"
 #: Keys of one job, characters of a key, and bytes of a line.
 MAX_KEYS, MAX_KEY, MAX_LINE = 100, 120, 65536
+#: Bytes that are read of a file; a job that writes more is told so.
+MAX_FILE = 64 << 20
 #: Points kept of a series: when there are more, every second one is dropped, and from then on only so many are added.
 MAX_POINTS = 1000
 MAX_STEP = 2**53
@@ -46,8 +49,7 @@ class Series:
         count, stride, points = self.count, self.stride, list(self.points)
         for one in found:
             at = step + 1 if one.step is None else one.step
-            # Steps mostly rise, so this looks at the last point only.
-            before = next((i for i in range(len(points) - 1, -1, -1) if points[i][0] <= at), -1)
+            before = bisect_right(points, at, key=_step) - 1
             if before >= 0 and points[before][0] == at:
                 points[before] = (at, one.value)
             elif count % stride == 0:
@@ -59,6 +61,20 @@ class Series:
             if len(points) > MAX_POINTS:
                 points, stride = points[::2], stride * 2
         return Series(self.key, step, value, low, high, count, stride, tuple(points))
+
+
+def _step(point: tuple[int, float]) -> int:
+    return point[0]
+
+
+def thinned(points: Sequence[tuple[int, float]], most: int) -> tuple[tuple[int, float], ...]:
+    """At most ``most`` of the points, evenly; the first and the last are among them."""
+    last = len(points) - 1
+    if last < most:
+        return tuple(points)
+    if most < 2:
+        return tuple(points[-1:])
+    return tuple(points[i * last // (most - 1)] for i in range(most))
 
 
 def read_lines(data: bytes) -> tuple[list[Measurement], int, int]:

@@ -167,3 +167,9 @@ def size_hints(resources: Resources) -> dict[str, str]:
 def whole_cores(cpu: int) -> int:
     """Cores that so many millicores take at least in part."""
     return -(-cpu // 1000)
+
+
+def gpus(resources: Resources) -> int:
+    """How many devices of any kind: all that is neither CPU, memory, storage nor a count of workloads."""
+    plain = (CPU, MEMORY, STORAGE)
+    return sum(n for name, n in resources.items() if name not in plain and not name.startswith(COUNT_PREFIX))

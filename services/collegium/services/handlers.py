@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_origin
 
 from jupyterhub.services.auth import HubOAuthenticated
 from pydantic import BaseModel, ValidationError
@@ -22,7 +22,7 @@ from collegium.services.auth import Identity
 from collegium.services.body import MAX_BODY, parse_json
 from collegium.services.context import Context
 from collegium.services.endpoint import Endpoint
-from collegium.services.errors import RETRY_AFTER, describe
+from collegium.services.errors import RETRY_AFTER, describe, invalid_field
 from collegium.services.refusals import MethodNotAllowed, RangeNotSatisfiable, UnsupportedMedia
 
 M = TypeVar("M", bound=BaseModel)
@@ -158,16 +158,29 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         elif not self._too_large:
             self._body += chunk
 
-    def read_body(self, model: type[M]) -> M:
-        """The request's body; raises InvalidInput, UnsupportedMedia or TooLarge."""
+    def read_body(self, model: type[M], *, optional: bool = False) -> M:
+        """The request's body; raises InvalidInput, UnsupportedMedia or TooLarge. ``optional``: none is ``{}``."""
         if self._too_large:
             raise self._refusal_of_size()
+        if optional and bytes(self._body).strip() in (b"", b"{}"):
+            return model()
         kind, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
         if kind.strip().lower() != "application/json":
             raise UnsupportedMedia("The body must come as Content-Type: application/json.", got=kind.strip()[:80])
         if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
             raise UnsupportedMedia("The body must be UTF-8.", got=parameters.strip()[:80])
         return model.model_validate(parse_json(bytes(self._body)), strict=True)
+
+    def read_private_body(self, model: type[M]) -> M:
+        """As ``read_body``, for what holds a secret: no refusal quotes a value."""
+        try:
+            return self.read_body(model)
+        except ValidationError as error:
+            refusal = invalid_field(error)
+        except InvalidInput as error:
+            refusal = error
+        problem = refusal.message.removeprefix(f"{refusal.details['field']}: ").partition(" (got ")[0]
+        raise InvalidInput(refusal.details["field"], problem, limit=refusal.details.get("limit"))
 
     def read_text(self, kind: str) -> str | None:
         """The body as text if it came as this media type, else None; raises as ``read_body``."""
@@ -191,13 +204,14 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
             raise InvalidInput("body", "must be empty for this operation")
 
     def read_query(self, model: type[M]) -> M:
-        """The query string; raises InvalidInput also for repeated names."""
-        values: dict[str, str] = {}
+        """The query string; raises InvalidInput also for repeated names, but of those that may be."""
+        values: dict[str, str | list[str]] = {}
         for name in self.request.query_arguments:
-            given = self.get_query_arguments(name, strip=False)
-            if len(given) > 1:
+            given, field = self.get_query_arguments(name, strip=False), model.model_fields.get(name)
+            many = field is not None and get_origin(field.annotation) is list
+            if len(given) > 1 and not many:
                 raise InvalidInput(name, "is given more than once")
-            values[name] = given[0]
+            values[name] = given if many else given[0]
         return model.model_validate(values)
 
     def write_json(self, model: BaseModel, status: int | None = None) -> None:
@@ -235,7 +249,7 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         self.write_json(body, status)
 
     def note_refusal(self, error: BaseException | None) -> None:
-        """Attempts on people and invitations are told to whoever reads the audit log."""
+        """Attempts on people, invitations and secrets are told to whoever reads the audit log."""
         if self.endpoint is None or self.identity is None:
             return
         operation, reading = self.endpoint.operation, self.request.method == "GET"
@@ -247,7 +261,7 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
 
     def attempted_object(self) -> str:
         """On what, as far as the request says it."""
-        return str(self.path_kwargs.get("user") or self.path_kwargs.get("invitation") or "")
+        return str(next((v for v in map(self.path_kwargs.get, ("user", "invitation", "secret")) if v), ""))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Refusals are the caller's; everything else is ours and is logged whole."""

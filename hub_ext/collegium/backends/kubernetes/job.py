@@ -8,14 +8,16 @@ from typing import Any
 
 from collegium.backends.kubernetes import naming, pods
 from collegium.backends.kubernetes.cause import NOT_STARTED
+from collegium.backends.kubernetes.sampler import sampler_script
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.ports import PYTHON, RunRequest, StartFailed, fill
 from collegium.domain.errors import DomainError
 from collegium.domain.names import check_env_name
-from collegium.domain.resources import size_hints
+from collegium.domain.resources import gpus, size_hints
 
 #: Where a run has its files.
 WORK, ARTIFACTS, LOG, END = "/collegium/work", "/collegium/artifacts", "/collegium/log", "/collegium/end"
+USAGE = "/collegium/usage"
 #: What ``END`` says when the grace of a stop is over.
 FORCE = "force"
 CONTAINER = "run"
@@ -46,7 +48,7 @@ exec >> {LOG} 2>&1
 umask 022
 cd {WORK} || fail 126 "the working directory cannot be entered"
 {{python}}command -v -- "$1" > /dev/null || fail 127 "the program '$1' was not found, or it cannot be run"
-exec "$@"
+{{sampler}}exec "$@"
 """
 _FIND_PYTHON = """\
 if ! command -v python > /dev/null; then
@@ -123,6 +125,7 @@ def _pod(settings: KubernetesSettings, request: RunRequest, folder: str) -> dict
         pods.files_mount(f"{folder}/artifacts", ARTIFACTS),
         # The one file and not its folder, so that nothing else can take its place.
         pods.files_mount(f"{folder}/log/output", LOG),
+        pods.files_mount(f"{folder}/usage", USAGE),
         pods.files_mount(f"{folder}/end", END, read_only=True),
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
         *memory_mounts,
@@ -158,7 +161,9 @@ def _command(request: RunRequest) -> list[str]:
     find = ""
     if request.argv[0] == PYTHON:
         argv[0], find = "python", _FIND_PYTHON
-    return ["/bin/sh", "-c", _SCRIPT.replace("{python}", find), "collegium", *argv]
+    sampler = sampler_script(USAGE, gpus=gpus(request.resources) > 0)
+    script = _SCRIPT.replace("{python}", find).replace("{sampler}", sampler)
+    return ["/bin/sh", "-c", script, "collegium", *argv]
 
 
 def _environment(request: RunRequest) -> dict[str, str]:

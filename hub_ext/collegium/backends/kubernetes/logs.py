@@ -19,7 +19,9 @@ from pathlib import Path
 
 from collegium.backends.local import tree
 from collegium.backends.local.layout import Layout, sync_directory, write_durable
+from collegium.backends.local.usage import attempt_usage
 from collegium.backends.ports import LogChunk
+from collegium.domain.usage import Usage
 
 HEAD = 16 << 20
 TAIL = 48 << 20
@@ -58,6 +60,10 @@ class FileLogs:
     async def size(self, key: str) -> int:
         """See LogSource."""
         return await asyncio.to_thread(self._size, key)
+
+    async def usage(self, key: str) -> Usage:
+        """See LogSource."""
+        return await asyncio.to_thread(attempt_usage, self._layout, key)
 
     def _size(self, key: str) -> int:
         attempt = self._layout.known(key)

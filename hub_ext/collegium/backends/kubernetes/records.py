@@ -1,7 +1,7 @@
 """What is on the files volume about runs, so that neither a crash nor a lost cluster loses or doubles one.
 
-Of an attempt's folder the run sees ``work``, ``artifacts``, the log, and ``end``, which tells it that a stop's grace is
-over; all else is ours:
+Of an attempt's folder the run sees ``work``, ``artifacts``, the log, ``usage``, where it is measured (``sampler``), and
+``end``, which tells it that a stop's grace is over; all else is ours:
 
 - ``request.json``: whose run it is;
 - ``stop``: the wish that it ends, holding the grace in seconds; before ``created`` it forbids the start;
@@ -37,6 +37,7 @@ from collegium.backends.local.layout import (
     write_durable,
     write_private,
 )
+from collegium.backends.local.usage import FILE as USAGE_FILE
 from collegium.backends.ports import RunPhase, RunRequest, RunStatus, StartFailed
 from collegium.domain.jobs import JobReason
 
@@ -227,6 +228,7 @@ class Records:
             (attempt / name).mkdir(mode=0o700)
         make_log(attempt)
         write_private(attempt / "end", "\n")
+        write_private(attempt / USAGE_FILE, "")
         budget = tree.Budget()
         work = tree.open_root(attempt / "work")
         try:
@@ -256,7 +258,7 @@ class Records:
                 os.fchown(at, self._settings.uid, self._settings.gid)
                 for below in (*folders, *files):
                     os.chown(below, self._settings.uid, self._settings.gid, dir_fd=at, follow_symlinks=False)
-        for name in ("log/output", "end"):
+        for name in ("log/output", "end", USAGE_FILE):
             os.chown(attempt / name, self._settings.uid, self._settings.gid, follow_symlinks=False)
 
     def _clear(self, attempt: Path) -> None:

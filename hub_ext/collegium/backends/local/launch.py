@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ from collegium.backends.ports import RunRequest, StartFailed, fill
 from collegium.domain.catalog import Image
 from collegium.domain.errors import DomainError
 from collegium.domain.names import check_env_name
-from collegium.domain.resources import size_hints
+from collegium.domain.resources import gpus, size_hints
+from collegium.domain.secrets import shapes
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Carries the run's key in every process of the run, so that what outlives its supervisor can be found.
@@ -67,12 +69,17 @@ def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[
         **request.image.variables,
         **size_hints(request.resources),
         **{name: filled(f"environment variable {name}", value) for name, value in request.environment.items()},
+        **request.secrets,
         RUN_MARK: request.key,
     }
     entries = [("arg", word) for word in argv]
     entries += [("env", f"{name}={value}") for name, value in environment.items()]
+    # In this file and in no argument list: nobody else can read it, and the supervisor removes it with the run's end.
+    entries += [("mask", os.fsdecode(shape)) for shape in shapes(request.secrets.values())]
     entries += [("limit", step) for step in limiter.plan(request.key, request.resources)]
     entries += [(name, str(value)) for name, value in extra.items()]
+    if gpus(request.resources) and (meter := shutil.which("nvidia-smi", path=SYSTEM_PATH)):
+        entries += [("gpus", meter)]
     for name in environment:
         try:
             check_env_name(name)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from collegium.backends.local.layout import Layout
 from collegium.backends.local.status import read_exit, read_status
+from collegium.backends.local.usage import attempt_usage
 from collegium.backends.ports import LogChunk
+from collegium.domain.usage import Usage
 
 
 class LocalLogs:
@@ -24,6 +26,10 @@ class LocalLogs:
     async def size(self, key: str) -> int:
         """See LogSource."""
         return await asyncio.to_thread(self._size, key)
+
+    async def usage(self, key: str) -> Usage:
+        """See LogSource."""
+        return await asyncio.to_thread(attempt_usage, self._layout, key)
 
     def _size(self, key: str) -> int:
         attempt = self._layout.known(key)

@@ -2,9 +2,11 @@
 
 Invoked by ``shim.py`` for an attempt's directory, which holds
 
-- ``launch``: what to run, as NUL-separated ``name=value`` entries (``arg``, ``env``, ``limit``, ``head``, ``tail``);
+- ``launch``: what to run, as NUL-separated ``name=value`` entries (``arg``, ``env``, ``limit``, ``head``, ``tail``, and
+  ``mask`` for what must not get into the log);
 - ``lock``: locked for as long as a supervisor lives, which is how anyone tells that one does;
 - ``started``: made exactly once, before the program runs; whoever finds it there runs nothing;
+- ``usage``: what the run uses, a line every few seconds (``sampler``);
 - ``stop``: the wish to end the run, holding the grace in seconds; before ``started`` it forbids the start;
 - ``exit.json``: how it ended, written last.
 
@@ -30,6 +32,9 @@ from collegium.backends.local.logwriter import HEAD, SEGMENT, TAIL, LogWriter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from collegium.backends.local.sampler import Sampler
+    from collegium.domain.masking import Masker
 
 #: ``exit.json`` is padded to this many bytes, reserved before the start, so that a full disk cannot swallow the end.
 EXIT_BYTES = 2048
@@ -130,7 +135,8 @@ class Run:
         self._libc = ctypes.CDLL(None)
         self._child = 0
         self._status: int | None = None
-        self._peak = 0
+        self._peak, self._reaped = 0, 0.0
+        self._sampler: Sampler | None = None
         self._deadline: float | None = None
         self._wish: str | None = None
         self._asked: set[int] = set()
@@ -140,6 +146,12 @@ class Run:
             for name, default in (("head", HEAD), ("tail", TAIL), ("segment", SEGMENT))
         )
         self._log = LogWriter("log", segment, head, tail)
+        # Here, and not where logs are read: what is masked before it is written is on no disk and in no backup.
+        self._masker: Masker | None = None
+        if masks := launch.get("mask"):
+            from collegium.domain.masking import Masker
+
+            self._masker = Masker([os.fsencode(shape) for shape in masks])
 
     def run(self) -> dict[str, Any]:
         """Start the program, stay until it and all its descendants are gone; the facts of its end."""
@@ -150,7 +162,11 @@ class Run:
         self._watch(output)
         self._end_all()
         self._drain(output, 2 * _PIPE_BYTES)
+        if self._masker is not None:
+            self._log.write(self._masker.close())
         self._log.close()
+        if self._sampler is not None:
+            self._sampler.close(self._reaped, self._peak)
         problem = os.read(failure, 4096).decode(errors="replace")
         facts: dict[str, Any] = {"log_size": self._log.offset, "peak_memory": self._peak}
         facts.update(self._limit_facts())
@@ -223,6 +239,9 @@ class Run:
         import select
         import signal
 
+        from collegium.backends.local.sampler import Sampler
+
+        self._sampler = Sampler(self._launch["limit"], self._launch.get("gpus", [""])[0])
         # The machine is going down, or an operator ends us: the run ends politely, and is not called failed.
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
@@ -247,6 +266,7 @@ class Run:
             if now >= next_look:
                 next_look = now + TICK
                 self._reap()
+                self._sampler.look(now, _children, self._reaped)
                 self._look_for_stop(now)
                 if self._deadline is not None and not self._signal_children(now):
                     break
@@ -320,7 +340,9 @@ class Run:
                 return
             if not pid:
                 return
-            self._peak = max(self._peak, usage.ru_maxrss * 1024)
+            if self._sampler is None or pid != self._sampler.helper:
+                self._peak = max(self._peak, usage.ru_maxrss * 1024)
+                self._reaped += usage.ru_utime + usage.ru_stime
             if pid == self._child:
                 self._status = status
 
@@ -333,7 +355,7 @@ class Run:
                 return True
             if not data:
                 return False
-            self._log.write(data)
+            self._log.write(data if self._masker is None else self._masker.feed(data))
             most -= len(data)
         return True
 

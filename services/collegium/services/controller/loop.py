@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from collegium.backends.ports import Backend
+from collegium.cipher import Cipher
 from collegium.db import Database
 from collegium.domain.errors import DomainError
 from collegium.services.controller.housekeeping import Housekeeping
@@ -21,6 +22,7 @@ from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.sync import GroupSync
+from collegium.services.jobs.figure_rounds import FigureRounds
 from collegium.services.jobs.runner import JobRounds
 from collegium.services.jobs.submit import Submitter
 from collegium.services.jobs.upstream import UpstreamRounds
@@ -49,9 +51,10 @@ class Controller:
         servers: ServerSource | None,
         clock: Callable[[], datetime],
         options: ControlOptions | None = None,
+        cipher: Cipher | None = None,
     ) -> None:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
-        self._options = options or ControlOptions()
+        self._options, self._cipher = options or ControlOptions(), cipher or Cipher.without()
         self._metrics, self._wake = metrics, wake
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
@@ -61,7 +64,8 @@ class Controller:
     def _forget(self) -> None:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
         self.upstream = UpstreamRounds(self._database, self.lease, self._wake.set, self._clock)
-        self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock)
+        self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock, self._cipher)
+        self.figures = FigureRounds(self._database, self._backend.volumes, self.lease, self._metrics)
         submitter = Submitter(self._database, self._backend, self._clock, self._options.bounds)
         self.schedules = ScheduleRounds(
             self._database, submitter, self._wake.set, self.lease, self._metrics, self._clock
@@ -123,6 +127,7 @@ class Controller:
                 self.sync.keep_going()
             await self._step("schedules", self.schedules.round)
             await self._step("jobs", self.jobs.round)
+            await self._step("figures", self.figures.round)
             await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
         except LeaseLost:

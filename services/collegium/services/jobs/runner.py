@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 from collegium.backends.ports import Backend, RunPhase, RunStatus, StartFailed
+from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import Conflict, DomainError, shorten
 from collegium.domain.jobs import Job, JobReason, JobState
 from collegium.domain.quota import WorkloadKind
+from collegium.domain.usage import Usage
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.jobs.admission import ADMITTED_TEXT, Admission
@@ -21,6 +23,7 @@ from collegium.services.jobs.command import run_request
 from collegium.services.jobs.outcome import Outcome, deadline, outcome
 from collegium.services.jobs.text import failure_line
 from collegium.services.metrics import Metrics
+from collegium.services.secrets.use import SecretValues
 
 #: Rounds in a row that must miss a running job before it counts as lost.
 MISSES = 2
@@ -37,7 +40,13 @@ class JobRounds:
     """One round per call. What it remembers are only counts and times; losing them costs patience, not truth."""
 
     def __init__(
-        self, database: Database, backend: Backend, lease: Lease, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        backend: Backend,
+        lease: Lease,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        cipher: Cipher,
     ) -> None:
         self._database, self._backend, self._lease, self._metrics, self._clock = (
             database,
@@ -46,6 +55,7 @@ class JobRounds:
             metrics,
             clock,
         )
+        self._secrets = SecretValues(database, cipher)
         self._admission = Admission(database, lease, metrics, clock)
         self._missing: dict[str, int] = {}
         self._stopped: dict[str, float] = {}
@@ -121,7 +131,7 @@ class JobRounds:
 
     async def _start(self, job: Job) -> None:
         try:
-            await self._backend.jobs.start(run_request(job))
+            await self._backend.jobs.start(run_request(job, await self._secrets.of(job)))
         except StartFailed as error:
             await self._end(job, Outcome(JobState.FAILED, JobReason.START_FAILED, f"It could not be started: {error}"))
         except DomainError as error:
@@ -144,13 +154,16 @@ class JobRounds:
         if run.phase is RunPhase.FAILED and run.reason in (None, JobReason.EXIT_CODE):
             tail = await self._backend.logs.read(job.run_key, -_TAIL, _TAIL)
             traceback = failure_line(tail.data.decode("utf-8", "replace"))
-        await self._end(job, outcome(job, run, self._clock(), traceback), run.finished_at)
+        # Stored with the end, so that it outlives the files.
+        used = await self._backend.logs.usage(job.run_key)
+        await self._end(job, outcome(job, run, self._clock(), traceback), run.finished_at, used)
         await self._backend.jobs.forget(job.run_key)
 
-    async def _end(self, job: Job, to: Outcome, finished_at: datetime | None = None) -> None:
+    async def _end(self, job: Job, to: Outcome, finished_at: datetime | None = None, used: Usage | None = None) -> None:
         """The change of state and the place in the ledger, together or not at all.
 
-        ``finished_at`` is when the run itself ended, which may be long before anybody could see it.
+        ``finished_at`` is when the run itself ended, which may be long before anybody could see it; ``used`` what it
+        used, if there was a run.
         """
 
         def change(uow: UnitOfWork) -> None:
@@ -166,6 +179,9 @@ class JobRounds:
                 job, state, reason, message, moment, finished_at=finished_at, exit_code=to.exit_code, eligible_at=due
             )
             Ledger().release(uow, WorkloadKind.JOB, job.id)
+            if used is not None:
+                uow.metrics.begin(job.id, job.attempt)
+                uow.usage.put(job.id, job.attempt, job.started_at, used)
 
         await self._lease.write(change)
         self._missing.pop(job.run_key, None)
@@ -176,6 +192,7 @@ class JobRounds:
         since = run.started_at or self._clock()
         moved = uow.jobs.move(job, JobState.RUNNING, JobReason.STARTED, "", self._clock(), started_at=since)
         Ledger().bind(uow, WorkloadKind.JOB, job.id)
+        uow.metrics.begin(job.id, job.attempt)
         return moved
 
     async def _forget_finished(self, runs: Mapping[str, RunStatus], busy: list[Job]) -> None:
