@@ -23,7 +23,7 @@ HEAD = "Generated from docs/openapi.json by scripts/client-api; do not edit."
 JSON = "application/json"
 _METHODS = ("get", "post", "put", "patch", "delete")
 #: Names that pydantic's own base class uses.
-_TAKEN = {"copy", "json", "dict", "schema", "construct", "validate"}
+_TAKEN = {"list", "copy", "json", "dict", "schema", "construct", "validate"}
 
 MODELS = '''\
 """Wire models. {head}"""
@@ -272,6 +272,7 @@ class Call:
         self.summary = operation["summary"].replace('"', "'")
         self.arguments = [Argument(p, types) for p in operation.get("parameters", ())]
         self.body = types.of(operation["requestBody"]["content"][JSON]["schema"]) if "requestBody" in operation else ""
+        self.needs_body = bool(operation.get("requestBody", {}).get("required"))
         done = next(v for k, v in sorted(operation["responses"].items()) if k.startswith("2"))
         media = done.get("content", {})
         self.reply = types.of(media[JSON]["schema"]) if JSON in media else "bytes"
@@ -283,7 +284,7 @@ class Call:
         """Arguments: the path's and the body by place, the rest by name."""
         placed = [a.declared for a in self.arguments if a.place == "path"]
         if self.body:
-            placed.append(f"body: {self.body} | Mapping[str, Any]")
+            placed.append(f"body: {self.body} | Mapping[str, Any]{'' if self.needs_body else ' | None = None'}")
         named = [a.declared for a in self.arguments if a.place != "path"]
         return ", ".join([*placed, *(["*", *named] if named else [])])
 

@@ -194,6 +194,20 @@ class Methods:
         """Change settings within the platform's bounds."""
         return self.send(operations.patch_groups_group_settings(group, body))
 
+    def get_groups_group_secrets(self, group: str) -> m.SecretList:
+        """The group's secrets by name, without their values."""
+        return self.send(operations.get_groups_group_secrets(group))
+
+    def put_groups_group_secrets_secret(
+        self, group: str, secret: str, body: m.SecretIn | Mapping[str, Any]
+    ) -> m.SecretOut:
+        """Make a secret, or change it; its value cannot be read again."""
+        return self.send(operations.put_groups_group_secrets_secret(group, secret, body))
+
+    def delete_groups_group_secrets_secret(self, group: str, secret: str) -> m.SecretOut:
+        """Remove a secret that nothing will use any more."""
+        return self.send(operations.delete_groups_group_secrets_secret(group, secret))
+
     def get_groups_group_tags(self, group: str) -> m.TagList:
         """Tags of the group's jobs."""
         return self.send(operations.get_groups_group_tags(group))
@@ -245,6 +259,55 @@ class Methods:
         return self.send(
             operations.get_groups_group_channels_channel_deliveries(group, channel, limit=limit, cursor=cursor)
         )
+
+    def get_groups_group_sweeps(
+        self,
+        group: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        state: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+    ) -> m.SweepPage:
+        """Sweeps, the newest first."""
+        return self.send(
+            operations.get_groups_group_sweeps(group, limit=limit, cursor=cursor, state=state, user=user, text=text)
+        )
+
+    def post_groups_group_sweeps(
+        self, group: str, body: m.SweepIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.SweepDetail:
+        """Submit one job many times, each time with other values."""
+        return self.send(operations.post_groups_group_sweeps(group, body, idempotency_key=idempotency_key))
+
+    def post_groups_group_sweeps_preview(self, group: str, body: m.SweepIn | Mapping[str, Any]) -> m.SweepPreview:
+        """How many jobs a sweep would be, and the values of the first."""
+        return self.send(operations.post_groups_group_sweeps_preview(group, body))
+
+    def get_groups_group_sweeps_sweep(self, group: str, sweep: str) -> m.SweepDetail:
+        """One sweep with its job, space and history."""
+        return self.send(operations.get_groups_group_sweeps_sweep(group, sweep))
+
+    def patch_groups_group_sweeps_sweep(
+        self, group: str, sweep: str, body: m.SweepEdit | Mapping[str, Any]
+    ) -> m.SweepOut:
+        """Change notes, tags, or how many of its jobs run at the same time."""
+        return self.send(operations.patch_groups_group_sweeps_sweep(group, sweep, body))
+
+    def delete_groups_group_sweeps_sweep(self, group: str, sweep: str) -> m.SweepOut:
+        """Remove a sweep that is over; its jobs stay."""
+        return self.send(operations.delete_groups_group_sweeps_sweep(group, sweep))
+
+    def get_groups_group_sweeps_sweep_points(
+        self, group: str, sweep: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.PointPage:
+        """Its points in order, with their jobs."""
+        return self.send(operations.get_groups_group_sweeps_sweep_points(group, sweep, limit=limit, cursor=cursor))
+
+    def post_groups_group_sweeps_sweep_cancel(self, group: str, sweep: str) -> m.SweepOut:
+        """No more jobs; those that wait or run are ended."""
+        return self.send(operations.post_groups_group_sweeps_sweep_cancel(group, sweep))
 
     def get_groups_group_schedules(
         self,
@@ -383,6 +446,20 @@ class Methods:
     ) -> m.JobOut:
         """The same job again, from the same files."""
         return self.send(operations.post_groups_group_jobs_job_rerun(group, job, body, idempotency_key=idempotency_key))
+
+    def get_groups_group_metrics(
+        self, group: str, *, sweep: str | None = None, job: list[str] | None = None, key: str | None = None
+    ) -> m.ComparisonOut:
+        """One figure of several jobs, or of the jobs of a sweep, side by side."""
+        return self.send(operations.get_groups_group_metrics(group, sweep=sweep, job=job, key=key))
+
+    def get_groups_group_jobs_job_metrics(self, group: str, job: str) -> m.FiguresOut:
+        """Figures that a job told of itself."""
+        return self.send(operations.get_groups_group_jobs_job_metrics(group, job))
+
+    def get_groups_group_jobs_job_usage(self, group: str, job: str, *, attempt: int | None = None) -> m.JobUsageOut:
+        """CPU, memory and GPUs that an attempt used."""
+        return self.send(operations.get_groups_group_jobs_job_usage(group, job, attempt=attempt))
 
     def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
         """The files that the latest attempt left."""
@@ -574,6 +651,20 @@ class AsyncMethods:
         """Change settings within the platform's bounds."""
         return await self.send(operations.patch_groups_group_settings(group, body))
 
+    async def get_groups_group_secrets(self, group: str) -> m.SecretList:
+        """The group's secrets by name, without their values."""
+        return await self.send(operations.get_groups_group_secrets(group))
+
+    async def put_groups_group_secrets_secret(
+        self, group: str, secret: str, body: m.SecretIn | Mapping[str, Any]
+    ) -> m.SecretOut:
+        """Make a secret, or change it; its value cannot be read again."""
+        return await self.send(operations.put_groups_group_secrets_secret(group, secret, body))
+
+    async def delete_groups_group_secrets_secret(self, group: str, secret: str) -> m.SecretOut:
+        """Remove a secret that nothing will use any more."""
+        return await self.send(operations.delete_groups_group_secrets_secret(group, secret))
+
     async def get_groups_group_tags(self, group: str) -> m.TagList:
         """Tags of the group's jobs."""
         return await self.send(operations.get_groups_group_tags(group))
@@ -625,6 +716,57 @@ class AsyncMethods:
         return await self.send(
             operations.get_groups_group_channels_channel_deliveries(group, channel, limit=limit, cursor=cursor)
         )
+
+    async def get_groups_group_sweeps(
+        self,
+        group: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        state: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+    ) -> m.SweepPage:
+        """Sweeps, the newest first."""
+        return await self.send(
+            operations.get_groups_group_sweeps(group, limit=limit, cursor=cursor, state=state, user=user, text=text)
+        )
+
+    async def post_groups_group_sweeps(
+        self, group: str, body: m.SweepIn | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> m.SweepDetail:
+        """Submit one job many times, each time with other values."""
+        return await self.send(operations.post_groups_group_sweeps(group, body, idempotency_key=idempotency_key))
+
+    async def post_groups_group_sweeps_preview(self, group: str, body: m.SweepIn | Mapping[str, Any]) -> m.SweepPreview:
+        """How many jobs a sweep would be, and the values of the first."""
+        return await self.send(operations.post_groups_group_sweeps_preview(group, body))
+
+    async def get_groups_group_sweeps_sweep(self, group: str, sweep: str) -> m.SweepDetail:
+        """One sweep with its job, space and history."""
+        return await self.send(operations.get_groups_group_sweeps_sweep(group, sweep))
+
+    async def patch_groups_group_sweeps_sweep(
+        self, group: str, sweep: str, body: m.SweepEdit | Mapping[str, Any]
+    ) -> m.SweepOut:
+        """Change notes, tags, or how many of its jobs run at the same time."""
+        return await self.send(operations.patch_groups_group_sweeps_sweep(group, sweep, body))
+
+    async def delete_groups_group_sweeps_sweep(self, group: str, sweep: str) -> m.SweepOut:
+        """Remove a sweep that is over; its jobs stay."""
+        return await self.send(operations.delete_groups_group_sweeps_sweep(group, sweep))
+
+    async def get_groups_group_sweeps_sweep_points(
+        self, group: str, sweep: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.PointPage:
+        """Its points in order, with their jobs."""
+        return await self.send(
+            operations.get_groups_group_sweeps_sweep_points(group, sweep, limit=limit, cursor=cursor)
+        )
+
+    async def post_groups_group_sweeps_sweep_cancel(self, group: str, sweep: str) -> m.SweepOut:
+        """No more jobs; those that wait or run are ended."""
+        return await self.send(operations.post_groups_group_sweeps_sweep_cancel(group, sweep))
 
     async def get_groups_group_schedules(
         self,
@@ -767,6 +909,22 @@ class AsyncMethods:
         return await self.send(
             operations.post_groups_group_jobs_job_rerun(group, job, body, idempotency_key=idempotency_key)
         )
+
+    async def get_groups_group_metrics(
+        self, group: str, *, sweep: str | None = None, job: list[str] | None = None, key: str | None = None
+    ) -> m.ComparisonOut:
+        """One figure of several jobs, or of the jobs of a sweep, side by side."""
+        return await self.send(operations.get_groups_group_metrics(group, sweep=sweep, job=job, key=key))
+
+    async def get_groups_group_jobs_job_metrics(self, group: str, job: str) -> m.FiguresOut:
+        """Figures that a job told of itself."""
+        return await self.send(operations.get_groups_group_jobs_job_metrics(group, job))
+
+    async def get_groups_group_jobs_job_usage(
+        self, group: str, job: str, *, attempt: int | None = None
+    ) -> m.JobUsageOut:
+        """CPU, memory and GPUs that an attempt used."""
+        return await self.send(operations.get_groups_group_jobs_job_usage(group, job, attempt=attempt))
 
     async def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
         """The files that the latest attempt left."""

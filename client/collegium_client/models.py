@@ -39,6 +39,13 @@ class Ending(enum.StrEnum):
     DONE = "done"
 
 
+class Goal(enum.StrEnum):
+    """Which end of a metric is good."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+
 class JobKind(enum.StrEnum):
     """A shell command, or a notebook run by papermill."""
 
@@ -329,9 +336,11 @@ class ActivityPage(Reply):
 
 
 class ArtifactList(Reply):
-    """All artifacts of the job's latest attempt."""
+    """All artifacts of the job's latest attempt: kept until some time, if not for ever, or gone since."""
 
     items: list[ArtifactOut]
+    kept_until: datetime | None = None
+    gone_at: datetime | None = None
 
 
 class ArtifactOut(Reply):
@@ -380,6 +389,7 @@ class BatchJobIn(Request):
     instance_type: str
     image: str
     environment: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
     working_directory: WorkingDirectoryIn | None = None
     timeout_seconds: int | None = None
     retries: int = 0
@@ -398,6 +408,15 @@ class BatchOut(Reply):
     """The jobs of a batch by their keys."""
 
     jobs: dict[str, JobOut]
+
+
+class BestOut(Reply):
+    """The best job so far, of those that succeeded or run."""
+
+    job: str
+    point: int
+    value: float
+    values: dict[str, Any]
 
 
 class BulkFilter(Request):
@@ -489,6 +508,25 @@ class ChannelPatch(Request):
     enabled: bool | None = None
 
 
+class ComparedOut(Reply):
+    """One key of one job among others; ``value`` is the latest, null if the job has none."""
+
+    job: str
+    name: str
+    point: int | None
+    values: dict[str, Any]
+    value: float | None
+    points: list[tuple[int, float]]
+
+
+class ComparisonOut(Reply):
+    """One key of several jobs, and all keys that any of them has."""
+
+    key: str
+    keys: list[str]
+    items: list[ComparedOut]
+
+
 class ContextOut(Reply):
     """What a sidebar needs first. ``notice`` says what the backend does not enforce.
 
@@ -565,6 +603,16 @@ class DependsOut(Reply):
     jobs: list[UpstreamOut]
 
 
+class DrawnAxisIn(Request):
+    """What one parameter is drawn from: `values`, or everything from `low` to `high`."""
+
+    values: list[Any] | None = None
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+    whole: bool = False
+
+
 class DueOut(Reply):
     """A due time: the instant, what the zone's clock shows then, and what is odd about it."""
 
@@ -608,6 +656,25 @@ class EventOut(Reply):
     state: str
     reason: str
     message: str
+
+
+class FiguresOut(Reply):
+    """What a job told of itself. ``complete``: it is over and all of its file was read."""
+
+    items: list[SeriesOut]
+    problems: list[str]
+    complete: bool
+
+
+class GridAxisIn(Request):
+    """The values of one parameter: `values`, or `start` and `stop` with either `step` or `count`."""
+
+    values: list[Any] | None = None
+    start: int | float | None = None
+    stop: int | float | None = None
+    step: int | float | None = None
+    count: int | None = None
+    log: bool = False
 
 
 class GroupOut(Reply):
@@ -877,6 +944,8 @@ class JobDetail(Reply):
     finished_at: datetime | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    sweep: str | None = None
+    point: int | None = None
     priority: int = 0
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
@@ -885,6 +954,7 @@ class JobDetail(Reply):
     notebook: str | None = None
     depends_on: DependsOut | None = None
     dependents: list[str] = Field(default_factory=list)
+    artifacts_gone_at: datetime | None = None
     spec: dict[str, Any]
     launch: dict[str, Any]
     history: list[EventOut]
@@ -907,6 +977,7 @@ class JobIn(Request):
     instance_type: str
     image: str
     environment: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
     working_directory: WorkingDirectoryIn | None = None
     timeout_seconds: int | None = None
     retries: int = 0
@@ -948,6 +1019,8 @@ class JobOut(Reply):
     finished_at: datetime | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    sweep: str | None = None
+    point: int | None = None
     priority: int = 0
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
@@ -962,6 +1035,21 @@ class JobPage(Reply):
     items: list[JobOut]
     next_cursor: str | None = None
     total: int | None = None
+
+
+class JobUsageOut(Reply):
+    """What an attempt used, as points (seconds since its start, figure); at most 600 of each.
+
+    ``cpu`` are cores, ``memory`` and ``gpu_memory`` bytes, ``gpu`` devices kept busy: 1.5 of two is three quarters.
+    """
+
+    attempt: int
+    started_at: datetime | None
+    cpu: list[tuple[float, float]]
+    memory: list[tuple[float, float]]
+    gpu: list[tuple[float, float]]
+    gpu_memory: list[tuple[float, float]]
+    limits: UsageLimits
 
 
 class LimitOut(Reply):
@@ -1035,6 +1123,20 @@ class NotifyIn(Request):
 
     channel: str
     on: list[NotifyOn] = Field(default_factory=list)
+
+
+class ObjectiveIn(Request):
+    """What the best job is best at: the last value of a metric."""
+
+    metric: str
+    goal: Goal = Goal("minimize")
+
+
+class ObjectiveOut(Reply):
+    """What the best job is best at."""
+
+    metric: str
+    goal: Annotated[Goal | str, _OPEN]
 
 
 class OnceIn(Request):
@@ -1122,6 +1224,23 @@ class PermissionOut(Reply):
     reason: str
 
 
+class PointOut(Reply):
+    """One point; ``job`` is null as long as there is none, ``value`` without a figure of the objective's metric."""
+
+    point: int
+    values: dict[str, Any]
+    job: str | None
+    state: Annotated[JobState | str, _OPEN] | None
+    value: float | None
+
+
+class PointPage(Reply):
+    """A page of points in order; ``next_cursor`` is absent on the last page."""
+
+    items: list[PointOut]
+    next_cursor: str | None = None
+
+
 class PreviewIn(Request):
     """When would it be due?"""
 
@@ -1173,6 +1292,14 @@ class QuotaLine(Reply):
     limit: int | None
     used_text: str
     limit_text: str | None
+
+
+class RandomIn(Request):
+    """Points that are drawn. The same seed gives the same points."""
+
+    space: dict[str, DrawnAxisIn]
+    count: int
+    seed: int = 0
 
 
 class RefusedOut(Reply):
@@ -1383,6 +1510,44 @@ class ScheduleRunPage(Reply):
     next_cursor: str | None = None
 
 
+class SecretIn(Request):
+    """A secret to set. What is left out stays as it is; a new one needs a value."""
+
+    value: str | None = None
+    description: str | None = None
+
+
+class SecretList(Reply):
+    """The group's secrets by name. ``problem`` says why none can be set or used now, empty if they can."""
+
+    items: list[SecretOut]
+    problem: str = ""
+
+
+class SecretOut(Reply):
+    """A secret without its value. ``used_by`` counts schedules, sweeps and jobs that are still to run with it."""
+
+    name: str
+    description: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+    used_by: int = 0
+
+
+class SeriesOut(Reply):
+    """One key of one job: the latest figure, the extremes of all, and at most 1000 points (step, value)."""
+
+    key: str
+    step: int
+    value: float
+    minimum: float
+    maximum: float
+    count: int
+    points: list[tuple[int, float]]
+
+
 class ServerOut(Reply):
     """One of the caller's servers that holds quota; ``name`` is JupyterHub's server name."""
 
@@ -1410,6 +1575,119 @@ class SourceIn(Request):
     """The source of a notebook's parameters cell."""
 
     source: str
+
+
+class SweepDetail(Reply):
+    """A sweep with its job and its space as they were asked for, what that resolved to, and its history."""
+
+    id: str
+    group: str
+    user: str
+    name: str
+    state: Annotated[JobState | str, _OPEN]
+    message: str
+    kind: str
+    total: int
+    made: int
+    counts: dict[str, int]
+    concurrency: int
+    objective: ObjectiveOut | None
+    best: BestOut | None
+    priority: int
+    tags: list[str]
+    notes: str
+    created_at: datetime
+    finished_at: datetime | None
+    cancel_requested_by: str | None
+    spec: dict[str, Any]
+    space: dict[str, Any]
+    launch: dict[str, Any]
+    history: list[EventOut]
+
+
+class SweepEdit(Request):
+    """What can be changed after submit; what is left out stays."""
+
+    notes: str | None = None
+    tags: list[str] | None = None
+    concurrency: int | None = None
+
+
+class SweepIn(Request):
+    """A sweep to submit: a job and exactly one of grid, random, list and array."""
+
+    name: str
+    job: SweepJobIn
+    grid: dict[str, GridAxisIn] | None = None
+    random: RandomIn | None = None
+    list_: list[dict[str, Any]] | None = Field(default=None, alias="list")
+    array: int | None = None
+    concurrency: int = 0
+    objective: ObjectiveIn | None = None
+    priority: int = 0
+    tags: list[str] = Field(default_factory=list)
+    notes: str = ""
+
+
+class SweepJobIn(Request):
+    """What each job of a sweep is: as for one job, without its name."""
+
+    name: str = "point"
+    command: str = ""
+    notebook: NotebookIn | None = None
+    instance_type: str
+    image: str
+    environment: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+    working_directory: WorkingDirectoryIn | None = None
+    timeout_seconds: int | None = None
+    retries: int = 0
+    retry: RetryIn | None = None
+    parameters: dict[str, ParameterIn] = Field(default_factory=dict)
+    values: dict[str, Any] = Field(default_factory=dict)
+    priority: int = 0
+    depends_on: DependsIn | None = None
+    tags: list[str] = Field(default_factory=list)
+    notes: str = ""
+    notify: list[NotifyIn] = Field(default_factory=list)
+
+
+class SweepOut(Reply):
+    """A sweep as it is now. ``total`` points become jobs, ``made`` of them have; ``counts`` are jobs by state."""
+
+    id: str
+    group: str
+    user: str
+    name: str
+    state: Annotated[JobState | str, _OPEN]
+    message: str
+    kind: str
+    total: int
+    made: int
+    counts: dict[str, int]
+    concurrency: int
+    objective: ObjectiveOut | None
+    best: BestOut | None
+    priority: int
+    tags: list[str]
+    notes: str
+    created_at: datetime
+    finished_at: datetime | None
+    cancel_requested_by: str | None
+
+
+class SweepPage(Reply):
+    """A page of sweeps, the newest first; ``next_cursor`` is absent on the last page."""
+
+    items: list[SweepOut]
+    next_cursor: str | None = None
+
+
+class SweepPreview(Reply):
+    """How many jobs it would be, and the values of the first."""
+
+    total: int
+    points: list[dict[str, Any]]
 
 
 class TagList(Reply):
@@ -1459,6 +1737,14 @@ class UpstreamOut(Reply):
     id: str
     name: str
     state: Annotated[JobState | str, _OPEN] | None
+
+
+class UsageLimits(Reply):
+    """What the job may use: cores, bytes, devices; null is no limit."""
+
+    cpu: float | None
+    memory: int | None
+    gpu: int | None
 
 
 class UsageOut(Reply):

@@ -246,6 +246,23 @@ def patch_groups_group_settings(group: str, body: m.SettingsIn | Mapping[str, An
     return Operation("PATCH", f"/api/v1/groups/{place(group)}/settings", m.SettingsOut, body=body)
 
 
+def get_groups_group_secrets(group: str) -> Operation[m.SecretList]:
+    """The group's secrets by name, without their values."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/secrets", m.SecretList)
+
+
+def put_groups_group_secrets_secret(
+    group: str, secret: str, body: m.SecretIn | Mapping[str, Any]
+) -> Operation[m.SecretOut]:
+    """Make a secret, or change it; its value cannot be read again."""
+    return Operation("PUT", f"/api/v1/groups/{place(group)}/secrets/{place(secret)}", m.SecretOut, body=body)
+
+
+def delete_groups_group_secrets_secret(group: str, secret: str) -> Operation[m.SecretOut]:
+    """Remove a secret that nothing will use any more."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/secrets/{place(secret)}", m.SecretOut)
+
+
 def get_groups_group_tags(group: str) -> Operation[m.TagList]:
     """Tags of the group's jobs."""
     return Operation("GET", f"/api/v1/groups/{place(group)}/tags", m.TagList)
@@ -310,6 +327,76 @@ def get_groups_group_channels_channel_deliveries(
         m.DeliveryPage,
         query={"limit": limit, "cursor": cursor},
     )
+
+
+def get_groups_group_sweeps(
+    group: str,
+    *,
+    limit: int | None = None,
+    cursor: str | None = None,
+    state: str | None = None,
+    user: str | None = None,
+    text: str | None = None,
+) -> Operation[m.SweepPage]:
+    """Sweeps, the newest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/sweeps",
+        m.SweepPage,
+        query={"limit": limit, "cursor": cursor, "state": state, "user": user, "text": text},
+    )
+
+
+def post_groups_group_sweeps(
+    group: str, body: m.SweepIn | Mapping[str, Any], *, idempotency_key: str | None = None
+) -> Operation[m.SweepDetail]:
+    """Submit one job many times, each time with other values."""
+    return Operation(
+        "POST",
+        f"/api/v1/groups/{place(group)}/sweeps",
+        m.SweepDetail,
+        headers={"Idempotency-Key": idempotency_key},
+        body=body,
+    )
+
+
+def post_groups_group_sweeps_preview(group: str, body: m.SweepIn | Mapping[str, Any]) -> Operation[m.SweepPreview]:
+    """How many jobs a sweep would be, and the values of the first."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/sweeps/preview", m.SweepPreview, body=body)
+
+
+def get_groups_group_sweeps_sweep(group: str, sweep: str) -> Operation[m.SweepDetail]:
+    """One sweep with its job, space and history."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/sweeps/{place(sweep)}", m.SweepDetail)
+
+
+def patch_groups_group_sweeps_sweep(
+    group: str, sweep: str, body: m.SweepEdit | Mapping[str, Any]
+) -> Operation[m.SweepOut]:
+    """Change notes, tags, or how many of its jobs run at the same time."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/sweeps/{place(sweep)}", m.SweepOut, body=body)
+
+
+def delete_groups_group_sweeps_sweep(group: str, sweep: str) -> Operation[m.SweepOut]:
+    """Remove a sweep that is over; its jobs stay."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/sweeps/{place(sweep)}", m.SweepOut)
+
+
+def get_groups_group_sweeps_sweep_points(
+    group: str, sweep: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.PointPage]:
+    """Its points in order, with their jobs."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/sweeps/{place(sweep)}/points",
+        m.PointPage,
+        query={"limit": limit, "cursor": cursor},
+    )
+
+
+def post_groups_group_sweeps_sweep_cancel(group: str, sweep: str) -> Operation[m.SweepOut]:
+    """No more jobs; those that wait or run are ended."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/sweeps/{place(sweep)}/cancel", m.SweepOut)
 
 
 def get_groups_group_schedules(
@@ -506,6 +593,27 @@ def get_groups_group_jobs_job_logs(
         bytes,
         query={"offset": offset, "limit": limit, "attempt": attempt, "follow": follow},
         headers={"Last-Event-ID": last_event_id},
+    )
+
+
+def get_groups_group_metrics(
+    group: str, *, sweep: str | None = None, job: list[str] | None = None, key: str | None = None
+) -> Operation[m.ComparisonOut]:
+    """One figure of several jobs, or of the jobs of a sweep, side by side."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/metrics", m.ComparisonOut, query={"sweep": sweep, "job": job, "key": key}
+    )
+
+
+def get_groups_group_jobs_job_metrics(group: str, job: str) -> Operation[m.FiguresOut]:
+    """Figures that a job told of itself."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}/metrics", m.FiguresOut)
+
+
+def get_groups_group_jobs_job_usage(group: str, job: str, *, attempt: int | None = None) -> Operation[m.JobUsageOut]:
+    """CPU, memory and GPUs that an attempt used."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/jobs/{place(job)}/usage", m.JobUsageOut, query={"attempt": attempt}
     )
 
 

@@ -519,6 +519,41 @@ export interface paths {
     patch: operations['patch_groups_group_settings'];
     trace?: never;
   };
+  '/api/v1/groups/{group}/secrets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The group's secrets by name, without their values */
+    get: operations['get_groups_group_secrets'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/secrets/{secret}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Make a secret, or change it; its value cannot be read again */
+    put: operations['put_groups_group_secrets_secret'];
+    post?: never;
+    /** Remove a secret that nothing will use any more */
+    delete: operations['delete_groups_group_secrets_secret'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/tags': {
     parameters: {
       query?: never;
@@ -636,6 +671,94 @@ export interface paths {
     get: operations['get_groups_group_channels_channel_deliveries'];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/sweeps': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Sweeps, the newest first */
+    get: operations['get_groups_group_sweeps'];
+    put?: never;
+    /** Submit one job many times, each time with other values */
+    post: operations['post_groups_group_sweeps'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/sweeps/preview': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** How many jobs a sweep would be, and the values of the first */
+    post: operations['post_groups_group_sweeps_preview'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/sweeps/{sweep}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One sweep with its job, space and history */
+    get: operations['get_groups_group_sweeps_sweep'];
+    put?: never;
+    post?: never;
+    /** Remove a sweep that is over; its jobs stay */
+    delete: operations['delete_groups_group_sweeps_sweep'];
+    options?: never;
+    head?: never;
+    /** Change notes, tags, or how many of its jobs run at the same time */
+    patch: operations['patch_groups_group_sweeps_sweep'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/sweeps/{sweep}/points': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Its points in order, with their jobs */
+    get: operations['get_groups_group_sweeps_sweep_points'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/sweeps/{sweep}/cancel': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** No more jobs; those that wait or run are ended */
+    post: operations['post_groups_group_sweeps_sweep_cancel'];
     delete?: never;
     options?: never;
     head?: never;
@@ -886,6 +1009,57 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/groups/{group}/metrics': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One figure of several jobs, or of the jobs of a sweep, side by side */
+    get: operations['get_groups_group_metrics'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/jobs/{job}/metrics': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Figures that a job told of itself */
+    get: operations['get_groups_group_jobs_job_metrics'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/jobs/{job}/usage': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** CPU, memory and GPUs that an attempt used */
+    get: operations['get_groups_group_jobs_job_usage'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/jobs/{job}/artifacts': {
     parameters: {
       query?: never;
@@ -1037,11 +1211,21 @@ export interface components {
     };
     /**
      * ArtifactList
-     * @description All artifacts of the job's latest attempt.
+     * @description All artifacts of the job's latest attempt: kept until some time, if not for ever, or gone since.
      */
     ArtifactList: {
       /** Items */
       items: components['schemas']['ArtifactOut'][];
+      /**
+       * Kept Until
+       * @default null
+       */
+      kept_until?: string | null;
+      /**
+       * Gone At
+       * @default null
+       */
+      gone_at?: string | null;
     };
     /**
      * ArtifactOut
@@ -1138,6 +1322,13 @@ export interface components {
         [key: string]: string;
       };
       /**
+       * Secrets
+       * @description Environment variable → name of a secret of the group, whose value it holds when the job starts.
+       */
+      secrets?: {
+        [key: string]: string;
+      };
+      /**
        * Working directory
        * @default null
        */
@@ -1208,6 +1399,22 @@ export interface components {
       /** Jobs */
       jobs: {
         [key: string]: components['schemas']['JobOut'];
+      };
+    };
+    /**
+     * BestOut
+     * @description The best job so far, of those that succeeded or run.
+     */
+    BestOut: {
+      /** Job */
+      job: string;
+      /** Point */
+      point: number;
+      /** Value */
+      value: number;
+      /** Values */
+      values: {
+        [key: string]: unknown;
       };
     };
     /**
@@ -1426,6 +1633,41 @@ export interface components {
       enabled?: boolean | null;
     };
     /**
+     * ComparedOut
+     * @description One key of one job among others; ``value`` is the latest, null if the job has none.
+     */
+    ComparedOut: {
+      /** Job */
+      job: string;
+      /** Name */
+      name: string;
+      /** Point */
+      point: number | null;
+      /** Values */
+      values: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /** Value */
+      value: number | null;
+      /** Points */
+      points: [number, number][];
+    };
+    /**
+     * ComparisonOut
+     * @description One key of several jobs, and all keys that any of them has.
+     */
+    ComparisonOut: {
+      /**
+       * Key
+       * @description Empty if none of the jobs told a figure.
+       */
+      key: string;
+      /** Keys */
+      keys: string[];
+      /** Items */
+      items: components['schemas']['ComparedOut'][];
+    };
+    /**
      * ContextOut
      * @description What a sidebar needs first. ``notice`` says what the backend does not enforce.
      *
@@ -1575,6 +1817,38 @@ export interface components {
       jobs: components['schemas']['UpstreamOut'][];
     };
     /**
+     * DrawnAxisIn
+     * @description What one parameter is drawn from: `values`, or everything from `low` to `high`.
+     */
+    DrawnAxisIn: {
+      /**
+       * Values
+       * @default null
+       */
+      values?: components['schemas']['JsonValue'][] | null;
+      /**
+       * From
+       * @default null
+       */
+      low?: number | null;
+      /**
+       * To
+       * @default null
+       */
+      high?: number | null;
+      /**
+       * Logarithmic
+       * @description Evenly in the logarithm.
+       * @default false
+       */
+      log?: boolean;
+      /**
+       * Whole numbers
+       * @default false
+       */
+      whole?: boolean;
+    };
+    /**
      * DueOut
      * @description A due time: the instant, what the zone's clock shows then, and what is odd about it.
      */
@@ -1662,6 +1936,66 @@ export interface components {
       reason: string;
       /** Message */
       message: string;
+    };
+    /**
+     * FiguresOut
+     * @description What a job told of itself. ``complete``: it is over and all of its file was read.
+     */
+    FiguresOut: {
+      /** Items */
+      items: components['schemas']['SeriesOut'][];
+      /**
+       * Problems
+       * @description What of the file was not taken, and why.
+       */
+      problems: string[];
+      /** Complete */
+      complete: boolean;
+    };
+    /**
+     * Goal
+     * @description Which end of a metric is good.
+     * @enum {string}
+     */
+    Goal: 'minimize' | 'maximize';
+    /**
+     * GridAxisIn
+     * @description The values of one parameter: `values`, or `start` and `stop` with either `step` or `count`.
+     */
+    GridAxisIn: {
+      /**
+       * Values
+       * @default null
+       */
+      values?: components['schemas']['JsonValue'][] | null;
+      /**
+       * From
+       * @default null
+       */
+      start?: number | null;
+      /**
+       * To
+       * @description Included if it is hit.
+       * @default null
+       */
+      stop?: number | null;
+      /**
+       * Step
+       * @default null
+       */
+      step?: number | null;
+      /**
+       * How many
+       * @description At equal distances, both ends included.
+       * @default null
+       */
+      count?: number | null;
+      /**
+       * Logarithmic
+       * @description With `count`: at equal ratios.
+       * @default false
+       */
+      log?: boolean;
     };
     /**
      * GroupOut
@@ -2217,6 +2551,16 @@ export interface components {
        */
       rerun_of?: string | null;
       /**
+       * Sweep
+       * @default null
+       */
+      sweep?: string | null;
+      /**
+       * Point
+       * @default null
+       */
+      point?: number | null;
+      /**
        * Priority
        * @default 0
        */
@@ -2256,6 +2600,11 @@ export interface components {
        * @default []
        */
       dependents?: string[];
+      /**
+       * Artifacts Gone At
+       * @default null
+       */
+      artifacts_gone_at?: string | null;
       /** Spec */
       spec: {
         [key: string]: unknown;
@@ -2313,6 +2662,13 @@ export interface components {
       image: string;
       /** Environment variables */
       environment?: {
+        [key: string]: string;
+      };
+      /**
+       * Secrets
+       * @description Environment variable → name of a secret of the group, whose value it holds when the job starts.
+       */
+      secrets?: {
         [key: string]: string;
       };
       /**
@@ -2457,6 +2813,16 @@ export interface components {
        */
       rerun_of?: string | null;
       /**
+       * Sweep
+       * @default null
+       */
+      sweep?: string | null;
+      /**
+       * Point
+       * @default null
+       */
+      point?: number | null;
+      /**
        * Priority
        * @default 0
        */
@@ -2537,6 +2903,27 @@ export interface components {
      * @enum {string}
      */
     JobState: 'Pending' | 'Preparing' | 'Running' | 'Succeeded' | 'Failed' | 'Cancelled';
+    /**
+     * JobUsageOut
+     * @description What an attempt used, as points (seconds since its start, figure); at most 600 of each.
+     *
+     *     ``cpu`` are cores, ``memory`` and ``gpu_memory`` bytes, ``gpu`` devices kept busy: 1.5 of two is three quarters.
+     */
+    JobUsageOut: {
+      /** Attempt */
+      attempt: number;
+      /** Started At */
+      started_at: string | null;
+      /** Cpu */
+      cpu: [number, number][];
+      /** Memory */
+      memory: [number, number][];
+      /** Gpu */
+      gpu: [number, number][];
+      /** Gpu Memory */
+      gpu_memory: [number, number][];
+      limits: components['schemas']['UsageLimits'];
+    };
     JsonValue: unknown;
     /**
      * LimitOut
@@ -2690,6 +3077,25 @@ export interface components {
      * @enum {string}
      */
     NotifyOn: 'succeeded' | 'failed' | 'cancelled' | 'done';
+    /**
+     * ObjectiveIn
+     * @description What the best job is best at: the last value of a metric.
+     */
+    ObjectiveIn: {
+      /** Metric */
+      metric: string;
+      /** @default minimize */
+      goal?: components['schemas']['Goal'];
+    };
+    /**
+     * ObjectiveOut
+     * @description What the best job is best at.
+     */
+    ObjectiveOut: {
+      /** Metric */
+      metric: string;
+      goal: components['schemas']['Goal'];
+    };
     /**
      * OnceIn
      * @description On one date.
@@ -2908,6 +3314,36 @@ export interface components {
       reason: string;
     };
     /**
+     * PointOut
+     * @description One point; ``job`` is null as long as there is none, ``value`` without a figure of the objective's metric.
+     */
+    PointOut: {
+      /** Point */
+      point: number;
+      /** Values */
+      values: {
+        [key: string]: unknown;
+      };
+      /** Job */
+      job: string | null;
+      state: components['schemas']['JobState'] | null;
+      /** Value */
+      value: number | null;
+    };
+    /**
+     * PointPage
+     * @description A page of points in order; ``next_cursor`` is absent on the last page.
+     */
+    PointPage: {
+      /** Items */
+      items: components['schemas']['PointOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
      * PreviewIn
      * @description When would it be due?
      */
@@ -3010,6 +3446,23 @@ export interface components {
       used_text: string;
       /** Limit Text */
       limit_text: string | null;
+    };
+    /**
+     * RandomIn
+     * @description Points that are drawn. The same seed gives the same points.
+     */
+    RandomIn: {
+      /** Parameters */
+      space: {
+        [key: string]: components['schemas']['DrawnAxisIn'];
+      };
+      /** How many */
+      count: number;
+      /**
+       * Seed
+       * @default 0
+       */
+      seed?: number;
     };
     /**
      * RefusedOut
@@ -3533,6 +3986,85 @@ export interface components {
      */
     ScheduleState: 'Active' | 'Paused' | 'Ended';
     /**
+     * SecretIn
+     * @description A secret to set. What is left out stays as it is; a new one needs a value.
+     */
+    SecretIn: {
+      /**
+       * Value
+       * @description At most 65536 bytes. It cannot be read again.
+       * @default null
+       */
+      value?: string | null;
+      /**
+       * Description
+       * @default null
+       */
+      description?: string | null;
+    };
+    /**
+     * SecretList
+     * @description The group's secrets by name. ``problem`` says why none can be set or used now, empty if they can.
+     */
+    SecretList: {
+      /** Items */
+      items: components['schemas']['SecretOut'][];
+      /**
+       * Problem
+       * @default
+       */
+      problem?: string;
+    };
+    /**
+     * SecretOut
+     * @description A secret without its value. ``used_by`` counts schedules, sweeps and jobs that are still to run with it.
+     */
+    SecretOut: {
+      /** Name */
+      name: string;
+      /** Description */
+      description: string;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Updated By */
+      updated_by: string;
+      /**
+       * Updated At
+       * Format: date-time
+       */
+      updated_at: string;
+      /**
+       * Used By
+       * @default 0
+       */
+      used_by?: number;
+    };
+    /**
+     * SeriesOut
+     * @description One key of one job: the latest figure, the extremes of all, and at most 1000 points (step, value).
+     */
+    SeriesOut: {
+      /** Key */
+      key: string;
+      /** Step */
+      step: number;
+      /** Value */
+      value: number;
+      /** Minimum */
+      minimum: number;
+      /** Maximum */
+      maximum: number;
+      /** Count */
+      count: number;
+      /** Points */
+      points: [number, number][];
+    };
+    /**
      * ServerOut
      * @description One of the caller's servers that holds quota; ``name`` is JupyterHub's server name.
      */
@@ -3589,6 +4121,320 @@ export interface components {
      * @enum {string}
      */
     Standing: 'active' | 'disabled' | 'deleted';
+    /**
+     * SweepDetail
+     * @description A sweep with its job and its space as they were asked for, what that resolved to, and its history.
+     */
+    SweepDetail: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      /** User */
+      user: string;
+      /** Name */
+      name: string;
+      state: components['schemas']['JobState'];
+      /** Message */
+      message: string;
+      /** Kind */
+      kind: string;
+      /** Total */
+      total: number;
+      /** Made */
+      made: number;
+      /** Counts */
+      counts: {
+        [key: string]: number;
+      };
+      /** Concurrency */
+      concurrency: number;
+      objective: components['schemas']['ObjectiveOut'] | null;
+      best: components['schemas']['BestOut'] | null;
+      /** Priority */
+      priority: number;
+      /** Tags */
+      tags: string[];
+      /** Notes */
+      notes: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Finished At */
+      finished_at: string | null;
+      /** Cancel Requested By */
+      cancel_requested_by: string | null;
+      /** Spec */
+      spec: {
+        [key: string]: unknown;
+      };
+      /** Space */
+      space: {
+        [key: string]: unknown;
+      };
+      /** Launch */
+      launch: {
+        [key: string]: unknown;
+      };
+      /** History */
+      history: components['schemas']['EventOut'][];
+    };
+    /**
+     * SweepEdit
+     * @description What can be changed after submit; what is left out stays.
+     */
+    SweepEdit: {
+      /**
+       * Notes
+       * @default null
+       */
+      notes?: string | null;
+      /**
+       * Tags
+       * @default null
+       */
+      tags?: string[] | null;
+      /**
+       * Concurrency
+       * @description Only while it goes on.
+       * @default null
+       */
+      concurrency?: number | null;
+    };
+    /**
+     * SweepIn
+     * @description A sweep to submit: a job and exactly one of grid, random, list and array.
+     */
+    SweepIn: {
+      /** Name */
+      name: string;
+      /** Job */
+      job: components['schemas']['SweepJobIn'];
+      /**
+       * Grid
+       * @description Every combination.
+       * @default null
+       */
+      grid?: {
+        [key: string]: components['schemas']['GridAxisIn'];
+      } | null;
+      /**
+       * Random
+       * @default null
+       */
+      random?: components['schemas']['RandomIn'] | null;
+      /**
+       * List
+       * @description These points and no others.
+       * @default null
+       */
+      list?:
+        | {
+            [key: string]: components['schemas']['JsonValue'];
+          }[]
+        | null;
+      /**
+       * Array
+       * @description So many jobs that differ in `SWEEP_INDEX` only, which counts from 0.
+       * @default null
+       */
+      array?: number | null;
+      /**
+       * At the same time
+       * @description 0: as many as the quota has room for.
+       * @default 0
+       */
+      concurrency?: number;
+      /**
+       * Objective
+       * @default null
+       */
+      objective?: components['schemas']['ObjectiveIn'] | null;
+      /**
+       * Priority
+       * @description As of a job.
+       * @default 0
+       */
+      priority?: number;
+      /**
+       * Tags
+       * @description Its jobs have them too.
+       */
+      tags?: string[];
+      /**
+       * Notes
+       * @default
+       */
+      notes?: string;
+    };
+    /**
+     * SweepJobIn
+     * @description What each job of a sweep is: as for one job, without its name.
+     */
+    SweepJobIn: {
+      /**
+       * Name
+       * @description Of no use here: jobs are named after the sweep.
+       * @default point
+       */
+      name?: string;
+      /**
+       * Command
+       * @description Shell commands, run by /bin/sh in the working directory.
+       * @default
+       */
+      command?: string;
+      /**
+       * Notebook
+       * @default null
+       */
+      notebook?: components['schemas']['NotebookIn'] | null;
+      /** Instance type */
+      instance_type: string;
+      /** Image */
+      image: string;
+      /** Environment variables */
+      environment?: {
+        [key: string]: string;
+      };
+      /**
+       * Secrets
+       * @description Environment variable → name of a secret of the group, whose value it holds when the job starts.
+       */
+      secrets?: {
+        [key: string]: string;
+      };
+      /**
+       * Working directory
+       * @default null
+       */
+      working_directory?: components['schemas']['WorkingDirectoryIn'] | null;
+      /**
+       * Time limit (seconds)
+       * @description 0 means no limit; counted per attempt. Left out, it is the group's default.
+       * @default null
+       */
+      timeout_seconds?: number | null;
+      /**
+       * Retries
+       * @description How often a failed attempt is started again.
+       * @default 0
+       */
+      retries?: number;
+      /**
+       * When to retry
+       * @description Any failure, at once, without it.
+       * @default null
+       */
+      retry?: components['schemas']['RetryIn'] | null;
+      /**
+       * Parameters
+       * @description Declarations that values are checked against; a notebook's come from its own cell without them.
+       */
+      parameters?: {
+        [key: string]: components['schemas']['ParameterIn'];
+      };
+      /**
+       * Values
+       * @description A command finds each in `PARAM_<name>`, a notebook in its parameters cell.
+       */
+      values?: {
+        [key: string]: components['schemas']['JsonValue'];
+      };
+      /**
+       * Priority
+       * @description In the group's queue; above 0 takes the role maintainer.
+       * @default 0
+       */
+      priority?: number;
+      /**
+       * Waits for
+       * @default null
+       */
+      depends_on?: components['schemas']['DependsIn'] | null;
+      /** Tags */
+      tags?: string[];
+      /**
+       * Notes
+       * @default
+       */
+      notes?: string;
+      /** Notify */
+      notify?: components['schemas']['NotifyIn'][];
+    };
+    /**
+     * SweepOut
+     * @description A sweep as it is now. ``total`` points become jobs, ``made`` of them have; ``counts`` are jobs by state.
+     */
+    SweepOut: {
+      /** Id */
+      id: string;
+      /** Group */
+      group: string;
+      /** User */
+      user: string;
+      /** Name */
+      name: string;
+      state: components['schemas']['JobState'];
+      /** Message */
+      message: string;
+      /** Kind */
+      kind: string;
+      /** Total */
+      total: number;
+      /** Made */
+      made: number;
+      /** Counts */
+      counts: {
+        [key: string]: number;
+      };
+      /** Concurrency */
+      concurrency: number;
+      objective: components['schemas']['ObjectiveOut'] | null;
+      best: components['schemas']['BestOut'] | null;
+      /** Priority */
+      priority: number;
+      /** Tags */
+      tags: string[];
+      /** Notes */
+      notes: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Finished At */
+      finished_at: string | null;
+      /** Cancel Requested By */
+      cancel_requested_by: string | null;
+    };
+    /**
+     * SweepPage
+     * @description A page of sweeps, the newest first; ``next_cursor`` is absent on the last page.
+     */
+    SweepPage: {
+      /** Items */
+      items: components['schemas']['SweepOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * SweepPreview
+     * @description How many jobs it would be, and the values of the first.
+     */
+    SweepPreview: {
+      /** Total */
+      total: number;
+      /** Points */
+      points: {
+        [key: string]: unknown;
+      }[];
+    };
     /**
      * TagList
      * @description The group's tags, the most used first; at most 200.
@@ -3678,6 +4524,18 @@ export interface components {
       /** Name */
       name: string;
       state: components['schemas']['JobState'] | null;
+    };
+    /**
+     * UsageLimits
+     * @description What the job may use: cores, bytes, devices; null is no limit.
+     */
+    UsageLimits: {
+      /** Cpu */
+      cpu: number | null;
+      /** Memory */
+      memory: number | null;
+      /** Gpu */
+      gpu: number | null;
     };
     /**
      * UsageOut
@@ -6835,6 +7693,281 @@ export interface operations {
       };
     };
   };
+  get_groups_group_secrets: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The group's secrets by name, without their values. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SecretList'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  put_groups_group_secrets_secret: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The secret's name. */
+        secret: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SecretIn'];
+      };
+    };
+    responses: {
+      /** @description Make a secret, or change it; its value cannot be read again. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SecretOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_secrets_secret: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The secret's name. */
+        secret: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a secret that nothing will use any more. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SecretOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
   get_groups_group_tags: {
     parameters: {
       query?: never;
@@ -7743,6 +8876,791 @@ export interface operations {
       };
       /** @description No such thing, or none that you may know of. */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_sweeps: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+        /** @description States, comma-separated. */
+        state?: string;
+        /** @description Only sweeps of this user. */
+        user?: string;
+        /** @description Part of the name, in any case. */
+        text?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Sweeps, the newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_sweeps: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Makes a repeat safe: the same key and body give the same sweep. */
+        'Idempotency-Key'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SweepIn'];
+      };
+    };
+    responses: {
+      /** @description Submit one job many times, each time with other values. */
+      201: {
+        headers: {
+          /** @description `true` if an earlier request with this key made the sweep. */
+          'Idempotency-Replayed'?: string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Too many of these; `Retry-After` says when to come back. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_sweeps_preview: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SweepIn'];
+      };
+    };
+    responses: {
+      /** @description How many jobs a sweep would be, and the values of the first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepPreview'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_sweeps_sweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The sweep's id. */
+        sweep: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One sweep with its job, space and history. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepDetail'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_sweeps_sweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The sweep's id. */
+        sweep: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a sweep that is over; its jobs stay. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_sweeps_sweep: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The sweep's id. */
+        sweep: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SweepEdit'];
+      };
+    };
+    responses: {
+      /** @description Change notes, tags, or how many of its jobs run at the same time. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_sweeps_sweep_points: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The sweep's id. */
+        sweep: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Its points in order, with their jobs. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PointPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_sweeps_sweep_cancel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The sweep's id. */
+        sweep: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description No more jobs; those that wait or run are ended. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SweepOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
         headers: {
           [name: string]: unknown;
         };
@@ -9873,6 +11791,242 @@ export interface operations {
       };
     };
   };
+  get_groups_group_metrics: {
+    parameters: {
+      query?: {
+        /** @description The jobs of this sweep. */
+        sweep?: string;
+        /** @description These jobs, each by its own `job=`. */
+        job?: string[];
+        /** @description Without it the sweep's objective, else the first there is. */
+        key?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One figure of several jobs, or of the jobs of a sweep, side by side. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ComparisonOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_jobs_job_metrics: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The job's id. */
+        job: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Figures that a job told of itself. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['FiguresOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_jobs_job_usage: {
+    parameters: {
+      query?: {
+        /** @description The latest one without it. */
+        attempt?: number;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The job's id. */
+        job: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description CPU, memory and GPUs that an attempt used. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['JobUsageOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
   get_groups_group_jobs_job_artifacts: {
     parameters: {
       query?: never;
@@ -10058,6 +12212,7 @@ export type AuditPage = components['schemas']['AuditPage'];
 export type BatchIn = components['schemas']['BatchIn'];
 export type BatchJobIn = components['schemas']['BatchJobIn'];
 export type BatchOut = components['schemas']['BatchOut'];
+export type BestOut = components['schemas']['BestOut'];
 export type BulkFilter = components['schemas']['BulkFilter'];
 export type BulkIn = components['schemas']['BulkIn'];
 export type BulkOut = components['schemas']['BulkOut'];
@@ -10067,6 +12222,8 @@ export type ChannelKind = components['schemas']['ChannelKind'];
 export type ChannelList = components['schemas']['ChannelList'];
 export type ChannelOut = components['schemas']['ChannelOut'];
 export type ChannelPatch = components['schemas']['ChannelPatch'];
+export type ComparedOut = components['schemas']['ComparedOut'];
+export type ComparisonOut = components['schemas']['ComparisonOut'];
 export type ContextOut = components['schemas']['ContextOut'];
 export type CronIn = components['schemas']['CronIn'];
 export type DatasetOut = components['schemas']['DatasetOut'];
@@ -10076,12 +12233,16 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryState = components['schemas']['DeliveryState'];
 export type DependsIn = components['schemas']['DependsIn'];
 export type DependsOut = components['schemas']['DependsOut'];
+export type DrawnAxisIn = components['schemas']['DrawnAxisIn'];
 export type DueOut = components['schemas']['DueOut'];
 export type Ending = components['schemas']['Ending'];
 export type EndingHolder = components['schemas']['EndingHolder'];
 export type ErrorBody = components['schemas']['ErrorBody'];
 export type ErrorOut = components['schemas']['ErrorOut'];
 export type EventOut = components['schemas']['EventOut'];
+export type FiguresOut = components['schemas']['FiguresOut'];
+export type Goal = components['schemas']['Goal'];
+export type GridAxisIn = components['schemas']['GridAxisIn'];
 export type GroupOut = components['schemas']['GroupOut'];
 export type GroupRef = components['schemas']['GroupRef'];
 export type GroupResult = components['schemas']['GroupResult'];
@@ -10110,6 +12271,7 @@ export type JobOut = components['schemas']['JobOut'];
 export type JobPage = components['schemas']['JobPage'];
 export type JobReason = components['schemas']['JobReason'];
 export type JobState = components['schemas']['JobState'];
+export type JobUsageOut = components['schemas']['JobUsageOut'];
 export type JsonValue = components['schemas']['JsonValue'];
 export type LimitOut = components['schemas']['LimitOut'];
 export type LookOut = components['schemas']['LookOut'];
@@ -10123,6 +12285,8 @@ export type Need = components['schemas']['Need'];
 export type NotebookIn = components['schemas']['NotebookIn'];
 export type NotifyIn = components['schemas']['NotifyIn'];
 export type NotifyOn = components['schemas']['NotifyOn'];
+export type ObjectiveIn = components['schemas']['ObjectiveIn'];
+export type ObjectiveOut = components['schemas']['ObjectiveOut'];
 export type OnceIn = components['schemas']['OnceIn'];
 export type OpenApiOut = components['schemas']['OpenApiOut'];
 export type Outcome = components['schemas']['Outcome'];
@@ -10135,12 +12299,15 @@ export type ParameterOut = components['schemas']['ParameterOut'];
 export type ParameterType = components['schemas']['ParameterType'];
 export type PasswordOut = components['schemas']['PasswordOut'];
 export type PermissionOut = components['schemas']['PermissionOut'];
+export type PointOut = components['schemas']['PointOut'];
+export type PointPage = components['schemas']['PointPage'];
 export type PreviewIn = components['schemas']['PreviewIn'];
 export type PreviewOut = components['schemas']['PreviewOut'];
 export type QueueIn = components['schemas']['QueueIn'];
 export type QueueMode = components['schemas']['QueueMode'];
 export type QueueOut = components['schemas']['QueueOut'];
 export type QuotaLine = components['schemas']['QuotaLine'];
+export type RandomIn = components['schemas']['RandomIn'];
 export type RefusedOut = components['schemas']['RefusedOut'];
 export type RegisterIn = components['schemas']['RegisterIn'];
 export type RegisteredOut = components['schemas']['RegisteredOut'];
@@ -10163,11 +12330,22 @@ export type ScheduleReason = components['schemas']['ScheduleReason'];
 export type ScheduleRunOut = components['schemas']['ScheduleRunOut'];
 export type ScheduleRunPage = components['schemas']['ScheduleRunPage'];
 export type ScheduleState = components['schemas']['ScheduleState'];
+export type SecretIn = components['schemas']['SecretIn'];
+export type SecretList = components['schemas']['SecretList'];
+export type SecretOut = components['schemas']['SecretOut'];
+export type SeriesOut = components['schemas']['SeriesOut'];
 export type ServerOut = components['schemas']['ServerOut'];
 export type SettingsIn = components['schemas']['SettingsIn'];
 export type SettingsOut = components['schemas']['SettingsOut'];
 export type SourceIn = components['schemas']['SourceIn'];
 export type Standing = components['schemas']['Standing'];
+export type SweepDetail = components['schemas']['SweepDetail'];
+export type SweepEdit = components['schemas']['SweepEdit'];
+export type SweepIn = components['schemas']['SweepIn'];
+export type SweepJobIn = components['schemas']['SweepJobIn'];
+export type SweepOut = components['schemas']['SweepOut'];
+export type SweepPage = components['schemas']['SweepPage'];
+export type SweepPreview = components['schemas']['SweepPreview'];
 export type TagList = components['schemas']['TagList'];
 export type TagOut = components['schemas']['TagOut'];
 export type TokenIn = components['schemas']['TokenIn'];
@@ -10176,6 +12354,7 @@ export type Trend = components['schemas']['Trend'];
 export type TrendPoint = components['schemas']['TrendPoint'];
 export type Trigger = components['schemas']['Trigger'];
 export type UpstreamOut = components['schemas']['UpstreamOut'];
+export type UsageLimits = components['schemas']['UsageLimits'];
 export type UsageOut = components['schemas']['UsageOut'];
 export type UserCreated = components['schemas']['UserCreated'];
 export type UserDetail = components['schemas']['UserDetail'];

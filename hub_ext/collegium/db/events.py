@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,19 +21,78 @@ class Events:
         self._c = connection
 
     def append(
-        self, group: str, kind: str, object_id: str, at: datetime, state: str, reason: str, message: str
+        self,
+        group: str,
+        kind: str,
+        object_id: str,
+        at: datetime,
+        state: str,
+        reason: str,
+        message: str,
+        *,
+        name: str = "",
+        user: str = "",
     ) -> None:
         """Add an event. The group's row is locked first, so that numbers appear in order within a group.
 
-        SQLite has locked the whole database already.
+        ``user`` is whose object it is, or who did it where it is nobody's.
         """
+        self.add([Event(0, group, kind, object_id, at, state, reason, message, name, user)])
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Add events of one group, in this order; their own numbers do not count."""
+        if not events:
+            return
+        self.lock(events[0].group)
+        rows = [
+            {
+                "group_name": e.group,
+                "kind": e.kind,
+                "object_id": e.object_id,
+                "at": e.at,
+                "state": e.state,
+                "reason": e.reason,
+                "message": e.message,
+                "name": e.name[:120],
+                "user_name": e.user[:128],
+            }
+            for e in events
+        ]
+        self._c.execute(sa.insert(t.events), rows)
+
+    def lock(self, group: str) -> None:
+        """Hold the group's row until the transaction ends. Whoever changes jobs takes it before their rows, so that
+        nobody waits for one who waits for them. SQLite has locked the whole database already."""
         if self._c.dialect.name != "sqlite":
             self._c.execute(sa.select(t.groups.c.name).where(t.groups.c.name == group).with_for_update())
-        self._c.execute(
-            sa.insert(t.events).values(
-                group_name=group, kind=kind, object_id=object_id, at=at, state=state, reason=reason, message=message
-            )
-        )
+
+    def page(
+        self,
+        groups: Collection[str],
+        limit: int,
+        before: int | None = None,
+        *,
+        kinds: Collection[str] = (),
+        user: str | None = None,
+    ) -> list[Event]:
+        """The newest events of these groups, newest first, below a number; of some kinds (none: all), of one person.
+
+        One question for each group and kind: each goes down an index as far as needed and no further, which no single
+        question over all of them does on either database.
+        """
+        found: list[Event] = []
+        for group in groups:
+            for kind in kinds or [None]:
+                statement = sa.select(t.events).where(_e.group_name == group)
+                if kind is not None:
+                    statement = statement.where(_e.kind == kind)
+                if user is not None:
+                    statement = statement.where(_e.user_name == user)
+                if before is not None:
+                    statement = statement.where(_e.sequence < before)
+                rows = self._c.execute(statement.order_by(_e.sequence.desc()).limit(limit))
+                found += [_event(r) for r in rows]
+        return sorted(found, key=lambda e: -e.sequence)[:limit]
 
     def after(self, group: str, sequence: int, limit: int = 500) -> list[Event]:
         """The group's events above a number, in order."""
@@ -95,4 +155,5 @@ class IdempotencyKeys:
 
 
 def _event(row: Any) -> Event:
-    return Event(row.sequence, row.group_name, row.kind, row.object_id, row.at, row.state, row.reason, row.message)
+    head = (row.sequence, row.group_name, row.kind, row.object_id, row.at)
+    return Event(*head, row.state, row.reason, row.message, row.name, row.user_name)

@@ -244,6 +244,7 @@ class Jobs:
         """
         if state not in TRANSITIONS[job.state]:
             raise Conflict(f"A job cannot go from {job.state} to {state}.", state=job.state.value)
+        self._events.lock(job.group)
         moved = replace(
             job,
             state=state,
@@ -287,6 +288,7 @@ class Jobs:
 
     def let_go(self, job: Job, at: datetime) -> None:
         """A held job stands in line from now on."""
+        self._events.lock(job.group)
         values = {"held": False, "reason": JobReason.SUBMITTED.value, "message": ""}
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id, _j.held).values(values))
         self._record(replace(job, held=False, reason=JobReason.SUBMITTED, message="The jobs before it have ended."), at)
@@ -295,6 +297,7 @@ class Jobs:
         """Note who wants the end; the first one stays."""
         if job.cancel_requested_by is not None:
             return job
+        self._events.lock(job.group)
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(cancel_requested_by=by))
         return replace(job, cancel_requested_by=by)
 
@@ -330,7 +333,8 @@ class Jobs:
         return [replace(job, tags=tuple(tags[job.id])) if job.id in tags else job for job in found]
 
     def _record(self, job: Job, at: datetime) -> None:
-        self._events.append(job.group, "job", job.id, at, job.state.value, job.reason.value, job.message)
+        about = (job.state.value, job.reason.value, job.message)
+        self._events.append(job.group, "job", job.id, at, *about, name=job.spec.name, user=job.user)
 
 
 def sort_key(job: Job, sort: JobSort) -> Any:
@@ -359,7 +363,8 @@ def matching(statement: sa.Select[Any], group: str, filter: JobFilter) -> sa.Sel
     if filter.user is not None:
         statement = statement.where(_j.user_name == filter.user)
     if filter.text:
-        statement = statement.where(_j.name.icontains(filter.text, autoescape=True))
+        named = _j.name.icontains(filter.text, autoescape=True)
+        statement = statement.where(named | _j.id.startswith(filter.text.lower(), autoescape=True))
     if filter.sweep is not None:
         statement = statement.where(_j.sweep_id == filter.sweep if filter.sweep else _j.sweep_id.is_(None))
     if filter.finished_before is not None:

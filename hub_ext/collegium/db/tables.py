@@ -187,6 +187,8 @@ sa.Index("ix_jobs_group_name_user_name_sequence", jobs.c.group_name, jobs.c.user
 sa.Index("ix_jobs_group_name_state_sequence", jobs.c.group_name, jobs.c.state, jobs.c.sequence)
 _open = sa.text("state IN ('Pending', 'Preparing', 'Running')")
 sa.Index("ix_jobs_open", jobs.c.sequence, sqlite_where=_open, postgresql_where=_open)
+_kept = sa.text("finished_at IS NOT NULL AND artifacts_gone_at IS NULL AND attempt > 0")
+sa.Index("ix_jobs_artifacts", jobs.c.group_name, jobs.c.finished_at, sqlite_where=_kept, postgresql_where=_kept)
 
 events = sa.Table(
     "events",
@@ -199,10 +201,23 @@ events = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("message", sa.Text, nullable=False),
+    # Of the object and of whoever it belongs to, or who did it where it is nobody's: an event outlives its object.
+    sa.Column("name", sa.String(120), nullable=False, server_default=""),
+    sa.Column("user_name", sa.String(128), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 sa.Index("ix_events_group_name_sequence", events.c.group_name, events.c.sequence)
 sa.Index("ix_events_object_id_sequence", events.c.object_id, events.c.sequence)
+# What somebody did lately is asked for with and without a kind; each way must find its newest rows at once.
+sa.Index("ix_events_group_name_kind_sequence", events.c.group_name, events.c.kind, events.c.sequence)
+sa.Index("ix_events_group_name_user_name_sequence", events.c.group_name, events.c.user_name, events.c.sequence)
+sa.Index(
+    "ix_events_group_name_user_name_kind_sequence",
+    events.c.group_name,
+    events.c.user_name,
+    events.c.kind,
+    events.c.sequence,
+)
 
 idempotency_keys = sa.Table(
     "idempotency_keys",

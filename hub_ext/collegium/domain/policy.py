@@ -32,6 +32,8 @@ class Operation(enum.StrEnum):
     JOB_RERUN = "job.rerun"
     JOB_LOGS = "job.logs"
     JOB_ARTIFACTS = "job.artifacts"
+    JOB_METRICS = "job.metrics"
+    JOB_USAGE = "job.usage"
     JOB_EDIT = "job.edit"
     JOB_PARAMETERS = "job.parameters"
     JOB_BATCH = "job.batch"
@@ -42,6 +44,13 @@ class Operation(enum.StrEnum):
     SECRET_LIST = "secret.list"  # noqa: S105 - an operation
     SECRET_PUT = "secret.put"  # noqa: S105
     SECRET_DELETE = "secret.delete"  # noqa: S105
+    SWEEP_LIST = "sweep.list"
+    SWEEP_READ = "sweep.read"
+    SWEEP_PREVIEW = "sweep.preview"
+    SWEEP_SUBMIT = "sweep.submit"
+    SWEEP_EDIT = "sweep.edit"
+    SWEEP_CANCEL = "sweep.cancel"
+    SWEEP_DELETE = "sweep.delete"
     QUEUE_READ = "queue.read"
     QUEUE_CONTROL = "queue.control"
     SETTINGS_READ = "settings.read"
@@ -117,6 +126,8 @@ POLICY: dict[Operation, Rule] = {
     Operation.JOB_READ: Rule("jobs:read", Role.VIEWER),
     Operation.JOB_LOGS: Rule("jobs:read", Role.VIEWER),
     Operation.JOB_ARTIFACTS: Rule("jobs:read", Role.VIEWER),
+    Operation.JOB_METRICS: Rule("jobs:read", Role.VIEWER),
+    Operation.JOB_USAGE: Rule("jobs:read", Role.VIEWER),
     Operation.JOB_SUBMIT: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_RERUN: Rule("jobs:write", Role.MEMBER, confirm=True),
     Operation.JOB_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
@@ -132,6 +143,13 @@ POLICY: dict[Operation, Rule] = {
     Operation.SECRET_LIST: Rule("jobs:read", Role.MEMBER),
     Operation.SECRET_PUT: Rule("secrets:write", Role.ADMIN, confirm=True),
     Operation.SECRET_DELETE: Rule("secrets:write", Role.ADMIN),
+    Operation.SWEEP_LIST: Rule("jobs:read", Role.VIEWER),
+    Operation.SWEEP_READ: Rule("jobs:read", Role.VIEWER),
+    Operation.SWEEP_PREVIEW: Rule("jobs:write", Role.MEMBER, confirm=True),
+    Operation.SWEEP_SUBMIT: Rule("jobs:write", Role.MEMBER, confirm=True),
+    Operation.SWEEP_EDIT: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.SWEEP_CANCEL: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.SWEEP_DELETE: Rule("jobs:write", Role.MEMBER, others=Role.ADMIN),
     Operation.QUEUE_READ: Rule("jobs:read", Role.VIEWER),
     Operation.QUEUE_CONTROL: Rule("jobs:write", Role.ADMIN),
     Operation.SETTINGS_READ: Rule("jobs:read", Role.VIEWER),
@@ -221,6 +239,7 @@ NEEDS_MEMBERSHIP = frozenset(
         Operation.JOB_SUBMIT,
         Operation.JOB_BATCH,
         Operation.JOB_RERUN,
+        Operation.SWEEP_SUBMIT,
         Operation.SCHEDULE_CREATE,
     }
 )

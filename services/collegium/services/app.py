@@ -20,6 +20,7 @@ from collegium.services.handlers import BaseHandler, NotFoundHandler
 from collegium.services.identity.handlers import IdentityHandler
 from collegium.services.invitations import handlers as invitations
 from collegium.services.jobs.bulk_handlers import BulkHandler
+from collegium.services.jobs.figure_handlers import CompareHandler, FiguresHandler, JobUsageHandler
 from collegium.services.jobs.handlers import (
     ArtifactHandler,
     ArtifactsHandler,
@@ -41,6 +42,7 @@ from collegium.services.pages.portal import AcceptHandler, BundleHandler, Invita
 from collegium.services.queues.handlers import QueueHandler, SettingsHandler
 from collegium.services.schedules import handlers as schedules
 from collegium.services.secrets.handlers import SecretHandler, SecretsHandler
+from collegium.services.sweeps import handlers as sweeps
 from collegium.services.system import (
     HealthHandler,
     InfoHandler,
@@ -127,6 +129,12 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/channels/{{channel}}", notifications.ChannelHandler),
     Route(f"{_GROUP}/channels/{{channel}}/test", notifications.TestHandler),
     Route(f"{_GROUP}/channels/{{channel}}/deliveries", notifications.DeliveriesHandler),
+    Route(f"{_GROUP}/sweeps", sweeps.SweepsHandler),
+    # A fixed name first: it would pass for an id.
+    Route(f"{_GROUP}/sweeps/preview", sweeps.PreviewHandler),
+    Route(f"{_GROUP}/sweeps/{{sweep}}", sweeps.SweepHandler),
+    Route(f"{_GROUP}/sweeps/{{sweep}}/points", sweeps.PointsHandler),
+    Route(f"{_GROUP}/sweeps/{{sweep}}/cancel", sweeps.CancelHandler),
     Route(f"{_GROUP}/schedules", schedules.SchedulesHandler),
     # A fixed name first: it would pass for an id.
     Route(f"{_GROUP}/schedules/preview", schedules.PreviewHandler),
@@ -143,6 +151,9 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/jobs/{{job}}/cancel", CancelHandler),
     Route(f"{_GROUP}/jobs/{{job}}/rerun", RerunHandler),
     Route(f"{_GROUP}/jobs/{{job}}/logs", LogsHandler),
+    Route(f"{_GROUP}/metrics", CompareHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/metrics", FiguresHandler),
+    Route(f"{_GROUP}/jobs/{{job}}/usage", JobUsageHandler),
     Route(f"{_GROUP}/jobs/{{job}}/artifacts", ArtifactsHandler),
     Route(f"{_GROUP}/jobs/{{job}}/artifacts/{{path...}}", ArtifactHandler),
 )

@@ -30,6 +30,7 @@ from collegium.services.identity.service import IdentityService
 from collegium.services.invitations.guests import GuestService
 from collegium.services.invitations.service import InvitationService
 from collegium.services.jobs.bulk import BulkService
+from collegium.services.jobs.figures import FigureService
 from collegium.services.jobs.files import FileService
 from collegium.services.jobs.follow import LogService
 from collegium.services.jobs.service import JobService
@@ -37,11 +38,13 @@ from collegium.services.mail import Mailer
 from collegium.services.members.service import MemberService
 from collegium.services.metrics import Metrics
 from collegium.services.notifications.own import OwnService
+from collegium.services.notifications.post import Post
 from collegium.services.notifications.resolve import Lookup, Names
 from collegium.services.notifications.service import ChannelService
 from collegium.services.queues.service import QueueService
 from collegium.services.schedules.service import ScheduleService
 from collegium.services.secrets.service import SecretService
+from collegium.services.sweeps.service import SweepService
 from collegium.services.users.service import UserService
 from collegium.services.users.transfer import Transfer
 
@@ -61,11 +64,13 @@ class Context:
     activity: ActivityService
     queues: QueueService
     schedules: ScheduleService
+    sweeps: SweepService
     secrets: SecretService
     channels: ChannelService
     own_notifications: OwnService
     logs: LogService
     files: FileService
+    figures: FigureService
     health: Health
     members: MemberService
     audit: AuditService
@@ -114,7 +119,10 @@ def make_context(
     known = options.keycloak is not None
     guests = GuestService(database, broker, known, clock)
     users = UserService(database, broker, known, clock)
-    controller = Controller(database, backend, metrics, wake, servers, clock, options) if control else None
+    post = Post(mailer, cipher, options.notifications, lookup, f"{public_url}{prefix}portal" if public_url else "")
+    controller = None
+    if control:
+        controller = Controller(database, backend, metrics, wake, servers, clock, options, cipher, post)
     keycloak = options.keycloak
     grace = timedelta(seconds=keycloak.outage_grace) if keycloak else OUTAGE_GRACE
     return Context(
@@ -129,11 +137,13 @@ def make_context(
         activity=ActivityService(database),
         queues=QueueService(database, wake.set, clock, options.bounds),
         schedules=ScheduleService(database, wake.set, clock),
+        sweeps=SweepService(database, backend, wake.set, clock, options.bounds),
         secrets=SecretService(database, cipher, clock),
         channels=ChannelService(database, wake.set, clock, mailer, cipher, options.notifications, lookup),
         own_notifications=OwnService(database, mailer, options.notifications),
         logs=LogService(database, backend.logs),
-        files=FileService(database, backend.volumes),
+        files=FileService(database, backend.volumes, options.bounds),
+        figures=FigureService(database, backend.logs),
         health=Health(database, backend, clock, controller),
         members=MemberService(database),
         audit=AuditService(database),

@@ -41,6 +41,8 @@ class Endpoint:
     status: int = 200
     body: type[BaseModel] | None = None
     accepts: tuple[str, ...] = (JSON,)
+    #: May the body be left out?
+    optional: bool = False
     query: type[BaseModel] | None = None
     headers: tuple[Header, ...] = ()
     answers: tuple[Header, ...] = ()

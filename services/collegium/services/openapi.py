@@ -25,6 +25,8 @@ _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "group": ("The group's name.", {"type": "string", "maxLength": 64}),
     "schedule": ("The schedule's id.", {"type": "string", "maxLength": 64}),
     "channel": ("The channel's name.", {"type": "string", "maxLength": 63}),
+    "secret": ("The secret's name.", {"type": "string", "maxLength": 63}),
+    "sweep": ("The sweep's id.", {"type": "string", "maxLength": 64}),
     "job": ("The job's id.", {"type": "string", "maxLength": 64}),
     "invitation": ("The invitation's id.", {"type": "string", "maxLength": 40}),
     "user": ("The account's id at the identity provider.", {"type": "string", "maxLength": 255}),

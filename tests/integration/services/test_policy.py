@@ -34,6 +34,7 @@ BODIES: dict[Operation, object] = {
     Operation.JOB_SUBMIT: BODY,
     Operation.JOB_EDIT: {"notes": "seen"},
     Operation.JOB_BATCH: {"jobs": [{**BODY, "key": "a"}]},
+    Operation.JOB_BULK: {"action": "cancel", "ids": ["job-x"], "dry_run": True},
     Operation.QUEUE_CONTROL: {"mode": "open"},
     Operation.SETTINGS_EDIT: {},
     Operation.CHANNEL_CREATE: {"name": "made", "kind": "webhook", "url": "https://1.1.1.1/hook"},
@@ -185,6 +186,8 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
                 want |= {404} if "{path}" in path else set()
                 # They did not log in with an account of the provider.
                 want |= {409} if operation is Operation.INVITATION_ACCEPT else set()
+                # The job is not over.
+                want |= {409} if operation is Operation.JOB_DELETE else set()
                 # The name is taken by the first who may.
                 want |= {409} if operation in (Operation.SCHEDULE_CREATE, Operation.CHANNEL_CREATE) else set()
             got = await status(service.client(token), method, url, operation)

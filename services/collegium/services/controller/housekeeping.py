@@ -15,6 +15,7 @@ from collegium.domain.quota import Reservation, WorkloadKind
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
+from collegium.services.controller.remains import Remains
 from collegium.services.controller.revocation import RevocationSweep
 from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.spaces import GroupSpaces
@@ -47,7 +48,8 @@ class Housekeeping:
     ) -> None:
         self.spaces = GroupSpaces(database, backend.space, metrics)
         self.revocations = RevocationSweep(database, lease, servers, metrics, clock, options.revocation)
-        self._audit_age = options.audit_age
+        self.remains = Remains(database, backend.volumes, lease, metrics, clock, options.bounds)
+        self._audit_age, self._delivery_age = options.audit_age, options.notifications.age
         self._database, self._backend, self._lease, self._servers, self._clock = (
             database,
             backend,
@@ -58,6 +60,7 @@ class Housekeeping:
         self._work: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
             "spaces": (2.0, self.spaces.round),
             "revocations": (2.0, self.revocations.round),
+            "remains": (2.0, self.remains.round),
             "jobs": (30.0, self.sweep_jobs),
             "servers": (30.0, self.sweep_servers),
             "orphans": (600.0, self.sweep_orphans),
@@ -85,6 +88,7 @@ class Housekeeping:
         """Drop what goes on beside the rounds."""
         self.spaces.stop()
         self.revocations.stop()
+        self.remains.stop()
 
     async def sweep_jobs(self) -> None:
         """Release places of jobs that are not being worked on: no crash leaves one, but a restored backup might."""
@@ -107,7 +111,8 @@ class Housekeeping:
             for r in gone:
                 if kind is WorkloadKind.SERVER:
                     text = "The hub does not list this server any more; its place was given back."
-                    uow.events.append(r.group, "server", r.workload_id, self._clock(), "Stopped", "Gone", text)
+                    about = (r.workload_id, self._clock(), "Stopped", "Gone", text)
+                    uow.events.append(r.group, "server", *about, name=r.label, user=r.user)
             return gone
 
         for r in await self._lease.write(sweep):
@@ -118,18 +123,22 @@ class Housekeeping:
         border = self._clock() - ORPHAN_AGE
         old = [job_id for job_id, since in (await self._backend.volumes.snapshots()).items() if since < border]
         known = await known_jobs(self._database, old)
+        # Of sweeps, until all their jobs have them.
+        known |= await self._database.reading(lambda uow: {s.id for s in uow.sweeps.open()})
         for job_id in old:
             if job_id not in known:
                 _log.warning("discarding files of %s, which has no row", job_id)
                 await self._backend.volumes.discard(job_id)
 
     async def forget_old(self) -> None:
-        """Delete keys, released reservations, lines of the audit log and runs of schedules that are past their age."""
+        """Delete keys, released reservations, lines of the audit log, runs of schedules and deleted sweeps past their age."""
 
         def forget(uow: UnitOfWork) -> None:
             uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)
             uow.reservations.delete_released_before(self._clock() - RELEASED_AGE)
             uow.audit.delete_before(self._clock() - self._audit_age)
             uow.schedule_runs.delete_before(self._clock() - RUN_AGE)
+            uow.deliveries.delete_before(self._clock() - self._delivery_age)
+            uow.sweeps.forget_deleted(self._clock() - RELEASED_AGE)
 
         await self._lease.write(forget)

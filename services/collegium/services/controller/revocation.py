@@ -103,7 +103,8 @@ class RevocationSweep:
         revocation = Revocation(new_id("rev"), group, user, reason, moment, due, _holders(uow, group, user, ()))
         uow.revocations.insert(revocation)
         text = f"{user} {_WHY[reason]}: {_list(revocation.holders)}; {self._plan(due)}."
-        uow.events.append(group, "revocation", revocation.id, moment, "Warned", reason.value.title(), text)
+        told = ("Warned", reason.value.title(), text)
+        uow.events.append(group, "revocation", revocation.id, moment, *told, name=user, user=user)
         self._audit(uow, revocation, "revocation.open", moment, {"due": due.isoformat(), "holders": _names(revocation)})
         _log.warning("%s", text, extra={"group": group})
         return revocation
@@ -170,6 +171,8 @@ class RevocationSweep:
             outcome.title(),
             revocation.reason.value.title(),
             text,
+            name=revocation.user,
+            user=revocation.user,
         )
         self._audit(uow, revocation, f"revocation.{outcome}", moment, {"holders": _names(revocation)})
 

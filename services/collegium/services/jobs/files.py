@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from collegium.backends.ports import Artifact, VolumeProvider
-from collegium.db import Database
+from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import InvalidInput, NotFound, shorten
+from collegium.domain.jobs import Job
 from collegium.domain.names import check_relative_path
+from collegium.domain.queues import JobBounds
 from collegium.services.jobs.find import get_job
 from collegium.services.jobs.models import ArtifactList, ArtifactOut
 from collegium.services.refusals import RangeNotSatisfiable
@@ -37,15 +40,19 @@ class Part:
 
 
 class FileService:
-    """Artifacts of the latest attempt."""
+    """Artifacts of the latest attempt, for as long as they are kept."""
 
-    def __init__(self, database: Database, volumes: VolumeProvider) -> None:
-        self._database, self._volumes = database, volumes
+    def __init__(self, database: Database, volumes: VolumeProvider, bounds: JobBounds | None = None) -> None:
+        self._database, self._volumes, self._bounds = database, volumes, bounds or JobBounds()
 
     async def list(self, group: str, job_id: str) -> ArtifactList:
-        """All files. Raises NotFound for an unknown job."""
-        _, found = await self._found(group, job_id)
-        return ArtifactList(items=[_artifact_out(a) for a in found])
+        """All files, and until when they are kept or since when they are gone. Raises NotFound for an unknown job."""
+        job, days = await self._database.reading(lambda uow: self._kept(uow, group, job_id))
+        until = job.finished_at + timedelta(days=days) if days and job.finished_at and job.attempt else None
+        if job.artifacts_gone_at is not None:
+            return ArtifactList(items=[], gone_at=job.artifacts_gone_at)
+        items = [_artifact_out(a) for a in await self._volumes.artifacts(job.run_key)] if job.attempt else []
+        return ArtifactList(items=items, kept_until=until)
 
     async def part(self, group: str, job_id: str, path: str, range_header: str | None) -> Part:
         """Which bytes a request gets. Raises NotFound, RangeNotSatisfiable. A Range that we do not know is for all."""
@@ -53,7 +60,11 @@ class FileService:
             wanted = check_relative_path(path)
         except InvalidInput:
             wanted = ""
-        key, found = await self._found(group, job_id)
+        job = await self._database.reading(lambda uow: get_job(uow, group, job_id))
+        if job.artifacts_gone_at is not None:
+            text = f"The job's artifacts were removed on {job.artifacts_gone_at:%Y-%m-%d}: their time was over."
+            raise NotFound(text, path=shorten(path), gone_at=job.artifacts_gone_at.isoformat())
+        key, found = job.run_key, await self._volumes.artifacts(job.run_key) if job.attempt else ()
         artifact = next((a for a in found if a.path == wanted), None)
         if artifact is None:
             raise NotFound(f"The job left no file {shorten(path)}.", path=shorten(path))
@@ -65,9 +76,9 @@ class FileService:
         """The bytes in pieces of at most 1 MiB."""
         return self._volumes.open_artifact(part.key, part.artifact.path, part.start, part.end)
 
-    async def _found(self, group: str, job_id: str) -> tuple[str, Sequence[Artifact]]:
-        job = await self._database.reading(lambda uow: get_job(uow, group, job_id))
-        return job.run_key, await self._volumes.artifacts(job.run_key) if job.attempt else ()
+    def _kept(self, uow: UnitOfWork, group: str, job_id: str) -> tuple[Job, int]:
+        """The job, and for how many days its group keeps artifacts; 0 is for ever."""
+        return get_job(uow, group, job_id), self._bounds.days(uow.group_settings.get(group))
 
 
 def read_range(text: str, size: int) -> tuple[int, int] | None:

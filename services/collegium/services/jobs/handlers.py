@@ -13,6 +13,7 @@ from collegium.domain.names import check_user_name
 from collegium.domain.policy import Operation
 from collegium.services.endpoint import EVENT_STREAM, Endpoint, Header, Query
 from collegium.services.handlers import BaseHandler, header
+from collegium.services.jobs.bulk_models import RerunIn
 from collegium.services.jobs.files import media_type
 from collegium.services.jobs.models import (
     ArtifactList,
@@ -28,6 +29,7 @@ from collegium.services.jobs.models import (
     TagList,
 )
 from collegium.services.jobs.validate import read_batch, read_submission
+from collegium.services.jobs.views import job_out
 from collegium.services.sse import StreamHandler, read_number
 
 KEY = Header("Idempotency-Key", "Makes a repeat safe: the same key and body give the same job.", "^[!-~]{1,128}$")
@@ -171,6 +173,9 @@ class JobHandler(BaseHandler):
             body=JobEdit,
             errors=(400, 409, 413, 415),
         ),
+        "DELETE": Endpoint(
+            Operation.JOB_DELETE, "Remove a job that is over, with its files", JobOut, errors=(400, 409, 413)
+        ),
     }
 
     async def get(self, group: str, job: str) -> None:
@@ -181,6 +186,11 @@ class JobHandler(BaseHandler):
         """Edit."""
         change = self.read_body(JobEdit)
         self.write_json(await self.context.jobs.edit(self.caller.actor, group, job, change))
+
+    async def delete(self, group: str, job: str) -> None:
+        """Delete."""
+        self.refuse_body()
+        self.write_json(job_out(await self.context.bulk.delete(self.caller.actor, group, job), {}))
 
 
 class TagsHandler(BaseHandler):
@@ -233,17 +243,19 @@ class RerunHandler(BaseHandler):
             "The same job again, from the same files",
             JobOut,
             201,
+            body=RerunIn,
+            optional=True,
             headers=(KEY,),
             answers=(REPLAYED,),
-            errors=(400, 409, 413, 422, 429, 507),
+            errors=(400, 409, 413, 415, 422, 429, 507),
         )
     }
 
     async def post(self, group: str, job: str) -> None:
         """Rerun."""
-        self.refuse_body()
+        asked = self.read_body(RerunIn, optional=True)
         key = header(self.request.headers, KEY.name)
-        again, new = await self.context.jobs.rerun(self.caller.actor, group, job, key)
+        again, new = await self.context.jobs.rerun(self.caller.actor, group, job, key, exact=asked.exact)
         if not new:
             self.set_header(REPLAYED.name, "true")
         self.write_json(again)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from collegium.backends.ports import Snapshot
-from collegium.domain.catalog import Image, Placement
-from collegium.domain.jobs import JobSpec
+from collegium.domain.catalog import Image, InstanceType, Placement
+from collegium.domain.jobs import Job, JobSpec
 from collegium.domain.launch import LaunchSpec
 from collegium.domain.resources import Resources
+from collegium.domain.sweeps import Sweep
 from collegium.services import API_VERSION, VERSION
 
 
-def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None) -> dict[str, Any]:
-    """JSON-ready. Size and image are kept whole, so that a catalog edit does not change what a waiting job runs in."""
+def launch_manifest(
+    launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None, repeats: Job | Sweep | None = None
+) -> dict[str, Any]:
+    """JSON-ready. Size and image are kept whole, so that a catalog edit does not change what a waiting job runs in.
+
+    A rerun has the files of the job that it repeats, and a sweep's job those of the sweep.
+    """
+    files = None if snapshot is None else {"count": snapshot.files, "bytes": snapshot.size}
     return {
         "group": launch.group,
         "user": launch.user,
@@ -35,9 +43,26 @@ def launch_manifest(launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None
         },
         "environment": sorted(spec.environment),
         "kind": spec.kind.value,
-        "files": None if snapshot is None else {"count": snapshot.files, "bytes": snapshot.size},
+        "files": files if repeats is None else repeats.launch.get("files"),
         "versions": {"collegium": VERSION, "api": API_VERSION},
     }
+
+
+def exactly(granted: LaunchSpec, earlier: Job | Sweep) -> LaunchSpec:
+    """The launch of an earlier job, or of a sweep, once more, by somebody to whom image and instance type are granted
+    today.
+
+    Of what their names mean today nothing is taken, so that a catalog edit since does not change what runs.
+    """
+    kept = earlier.launch["instance_type"]
+    size = InstanceType(
+        name=kept["name"],
+        display_name=kept["display_name"],
+        limits=earlier.resources,
+        requests=manifest_requests(earlier.launch),
+        placement=manifest_placement(earlier.launch),
+    )
+    return replace(granted, instance_type=size, image=manifest_image(earlier.launch))
 
 
 def manifest_image(launch: Mapping[str, Any]) -> Image:

@@ -271,6 +271,8 @@ class JobOut(BaseModel):
     finished_at: datetime | None = None
     cancel_requested_by: str | None = None
     rerun_of: str | None = None
+    sweep: str | None = None
+    point: int | None = None
     priority: int = 0
     tags: list[str] = []
     notes: str = ""
@@ -306,6 +308,7 @@ class JobDetail(JobOut):
 
     depends_on: DependsOut | None = None
     dependents: list[str] = []
+    artifacts_gone_at: datetime | None = None
 
     spec: dict[str, Any]
     launch: dict[str, Any]
@@ -342,9 +345,11 @@ class ArtifactOut(BaseModel):
 
 
 class ArtifactList(BaseModel):
-    """All artifacts of the job's latest attempt."""
+    """All artifacts of the job's latest attempt: kept until some time, if not for ever, or gone since."""
 
     items: list[ArtifactOut]
+    kept_until: datetime | None = None
+    gone_at: datetime | None = None
 
 
 JobDetail.model_rebuild()

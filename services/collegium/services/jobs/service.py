@@ -76,12 +76,18 @@ class JobService:
         line = await self._database.reading(lambda uow: self._lines.of(uow, group, jobs))
         return BatchOut(jobs={k: job_out(job, line) for k, job in made.items()}), new
 
-    async def rerun(self, actor: Actor, group: str, job_id: str, key: str | None = None) -> tuple[JobOut, bool]:
-        """The same spec and files as a new job of the caller, checked against today's grants. Raises as ``submit``."""
+    async def rerun(
+        self, actor: Actor, group: str, job_id: str, key: str | None = None, *, exact: bool = True
+    ) -> tuple[JobOut, bool]:
+        """The same spec and files as a new job of the caller, checked against today's grants. Raises as ``submit``.
+
+        ``exact``: with the image and size of the earlier job's manifest, whatever the catalog says of them today.
+        """
         earlier = await self._database.reading(lambda uow: get_job(uow, group, job_id))
         asked = Submission(earlier.spec, priority=min(earlier.priority, 0), tags=earlier.tags)
+        body = {"rerun": earlier.id} if exact else {"rerun": earlier.id, "exact": False}
         return await self._create(
-            Ask(actor, group, Operation.JOB_RERUN, asked, key, hash_of({"rerun": earlier.id}), earlier)
+            Ask(actor, group, Operation.JOB_RERUN, asked, key, hash_of(body), earlier, exact=exact)
         )
 
     async def page(

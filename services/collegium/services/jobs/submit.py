@@ -30,12 +30,13 @@ from collegium.domain.parameters import resolve_values
 from collegium.domain.policy import Operation
 from collegium.domain.queues import JobBounds
 from collegium.domain.quota import WorkloadKind
+from collegium.domain.sweeps import Sweep
 from collegium.quota.ledger import usage
 from collegium.services.jobs.find import get_job
 from collegium.services.jobs.manifest import exactly, launch_manifest
 from collegium.services.jobs.submission import Submission
-from collegium.services.secrets.use import check_secrets
 from collegium.services.notifications.own import check_notify
+from collegium.services.secrets.use import check_secrets
 
 #: Open jobs of one group; a queue longer than this is a mistake in a loop.
 MAX_OPEN = 20_000
@@ -60,6 +61,9 @@ class Ask:
     link: Callable[[UnitOfWork, str], None] | None = None
     #: Of a rerun: with the image and size of the earlier job, not with what their names mean today.
     exact: bool = False
+    #: Of a sweep: whose job it is, and of which point. All jobs of a sweep run what the first was granted.
+    sweep: Sweep | None = None
+    point: int | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class Submitter:
                 user=ask.actor.user,
                 spec=asked.spec,
                 resources=launch.resources,
-                launch=launch_manifest(launch, asked.spec, snapshot, ask.rerun_of),
+                launch=launch_manifest(launch, asked.spec, snapshot, ask.rerun_of or ask.sweep),
                 state=JobState.PENDING,
                 reason=JobReason.SUBMITTED,
                 message="",
@@ -159,6 +163,8 @@ class Submitter:
                 priority=asked.priority,
                 notes=asked.notes,
                 tags=asked.tags,
+                sweep=ask.sweep.id if ask.sweep else None,
+                point=ask.point,
             ),
             asked.depends,
         )
@@ -180,6 +186,8 @@ class Submitter:
             # It may have been deleted since, and its files with it.
             earlier = get_job(uow, ask.group, ask.rerun_of.id)
             launch = exactly(launch, earlier) if ask.exact else launch
+        elif ask.sweep is not None:
+            launch = exactly(launch, ask.sweep)
         check_priority(actor, ask.group, ask.submission.priority)
         if ask.rerun_of is None and ask.link is None:
             # What nobody sits in front of must not fail because a channel is gone.
@@ -219,11 +227,18 @@ def insert_job(uow: UnitOfWork, job: Job, depends: Dependency | None) -> Job:
     check_secrets(uow, job.group, job.spec)
     if depends is None:
         return uow.jobs.insert(job)
-    known = uow.jobs.some(job.group, depends.jobs)
+    check_depends(uow, job.group, depends)
+    return uow.jobs.insert(replace(job, held=True, reason=JobReason.WAITING_FOR_JOBS), depends)
+
+
+def check_depends(uow: UnitOfWork, group: str, depends: Dependency | None) -> None:
+    """Raise InvalidInput for a job that is waited for and that the group does not have."""
+    if depends is None:
+        return
+    known = uow.jobs.some(group, depends.jobs)
     for index, upstream in enumerate(depends.jobs):
         if upstream not in known:
-            raise InvalidInput(f"depends_on.jobs.{index}", f"group {job.group} has no such job", shorten(upstream))
-    return uow.jobs.insert(replace(job, held=True, reason=JobReason.WAITING_FOR_JOBS), depends)
+            raise InvalidInput(f"depends_on.jobs.{index}", f"group {group} has no such job", shorten(upstream))
 
 
 async def check_notebook(volumes: VolumeProvider, job_id: str, asked: Submission) -> Submission:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from collegium.db import UnitOfWork
@@ -135,12 +136,22 @@ def job_out(job: Job, line: Line) -> JobOut:
         finished_at=job.finished_at,
         cancel_requested_by=job.cancel_requested_by,
         rerun_of=job.rerun_of,
+        sweep=job.sweep,
+        point=job.point,
         priority=job.priority,
         tags=list(job.tags),
         notes=job.notes,
         values=dict(job.spec.chosen),
         timeout_seconds=job.spec.timeout_seconds,
+        notebook=_notebook(job),
     )
+
+
+def _notebook(job: Job) -> str | None:
+    if job.spec.notebook is None:
+        return None
+    directory = job.spec.working_directory
+    return str(PurePosixPath(directory.path if directory else "", job.spec.notebook.path))
 
 
 def _reason(job: Job, standing: Standing) -> JobReason:
@@ -165,6 +176,7 @@ def job_detail(uow: UnitOfWork, job: Job, line: Line) -> JobDetail:
     return JobDetail(
         depends_on=depends_out(uow.dependencies.of([job.id]).get(job.id)),
         dependents=uow.dependencies.after(job.id),
+        artifacts_gone_at=job.artifacts_gone_at,
         **job_out(job, line).model_dump(),
         spec=spec_to_json(job.spec),
         launch=dict(job.launch),

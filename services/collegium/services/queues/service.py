@@ -20,6 +20,8 @@ from collegium.services.queues.models import HeadOut, LimitOut, QueueIn, QueueOu
 
 #: The kind of the events that tell of a queue's mode.
 EVENT = "queue"
+#: The kind of those that tell of what a group's admins set.
+SETTINGS = "settings"
 
 
 class QueueService:
@@ -48,7 +50,8 @@ class QueueService:
                 )
                 details = {"from": settings.mode.value, "to": change.mode.value, "reason": change.reason}
                 uow.audit.append(AuditEntry(moment, actor.user, "queue.mode", group, group, details=details))
-                uow.events.append(group, EVENT, group, moment, change.mode.value, "ModeChanged", change.reason)
+                told = (change.mode.value, "ModeChanged", change.reason)
+                uow.events.append(group, EVENT, group, moment, *told, name=group, user=actor.user)
             uow.announce()
             return self._look(uow, group)
 
@@ -83,7 +86,11 @@ class QueueService:
                     for name in ("job_timeout_seconds", "artifact_days")
                     if getattr(before, name) != getattr(after, name)
                 }
-                uow.audit.append(AuditEntry(self._clock(), actor.user, "settings.edit", group, group, details=details))
+                moment = self._clock()
+                uow.audit.append(AuditEntry(moment, actor.user, "settings.edit", group, group, details=details))
+                text = "; ".join(_changed(n, d["from"], d["to"]) for n, d in details.items())
+                told = ("Changed", "SettingsChanged", text)
+                uow.events.append(group, SETTINGS, group, moment, *told, name=group, user=actor.user)
             return self._shown(after)
 
         return await self._database.writing(write)
@@ -131,3 +138,9 @@ class QueueService:
                 own=settings.artifact_days, holds=bounds.days(settings), most=bounds.max_artifact_days
             ),
         )
+
+
+def _changed(name: str, before: int | None, after: int | None) -> str:
+    """One setting's change, for people."""
+    words = ["the default" if value is None else str(value) for value in (before, after)]
+    return f"{name} was {words[0]} and is {words[1]}"

@@ -162,10 +162,13 @@ def refused(uow: UnitOfWork, run: ScheduleRun, state: RunState, reason: RunReaso
     """The run comes to no job."""
     uow.groups.lock(run.group)
     uow.schedule_runs.move(run, state, reason, message=text, finished_at=moment)
-    uow.events.append(run.group, KIND, run.schedule_id, moment, state.value, reason.value, text)
+    schedule = uow.schedules.get(run.group, run.schedule_id)
+    about, name = (state.value, reason.value, text), schedule.name if schedule else ""
+    uow.events.append(run.group, KIND, run.schedule_id, moment, *about, name=name, user=run.run_as)
     count(uow, run.group, run.schedule_id, state, moment)
 
 
 def tell(uow: UnitOfWork, schedule: Schedule, moment: datetime, state: str, reason: str, text: str) -> None:
     """Add to the schedule's history and to the group's feed."""
-    uow.events.append(schedule.group, KIND, schedule.id, moment, state, reason, text)
+    about = (moment, state, reason, text)
+    uow.events.append(schedule.group, KIND, schedule.id, *about, name=schedule.name, user=schedule.run_as)
