@@ -2,3 +2,4 @@ import './base.css';
 import './panel.css';
 import './main.css';
 import './account.css';
+import './plots.css';

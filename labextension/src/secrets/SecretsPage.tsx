@@ -1,0 +1,121 @@
+import * as React from 'react';
+
+import { useAction, useLoad } from '../accounts/load';
+import { Confirmed, Listed, Problem, Table, Time } from '../accounts/parts';
+import type { Client } from '../client';
+import type { SecretOut } from '../wire';
+import { SecretForm } from './SecretForm';
+
+/** A group's secrets: which there are and who uses them, never what they are. */
+export function SecretsPage(props: { client: Client; group: string; may: boolean }): JSX.Element {
+  const { client, group, may } = props;
+  const { value, problem, reload } = useLoad(`secrets/${group}`, () => client.secrets(group));
+  const [form, setForm] = React.useState<SecretOut | 'new' | null>(null);
+  const [said, say] = React.useState('');
+  const remove = useAction();
+  const done = (name: string) => {
+    setForm(null);
+    say(`${name} is kept.`);
+    reload();
+  };
+  return (
+    <>
+      <p className="clg-hint">
+        Passwords and keys that jobs need. A job names the secret and the environment variable that gets it;
+        in logs the value is masked.
+      </p>
+      {form ? (
+        <SecretForm
+          key={form === 'new' ? '' : form.name}
+          client={client}
+          group={group}
+          secret={form === 'new' ? undefined : form}
+          onDone={done}
+          onCancel={() => setForm(null)}
+        />
+      ) : (
+        may && (
+          <div className="clg-bar">
+            <button
+              type="button"
+              className="clg-button clg-primary"
+              data-testid="collegium-new-secret"
+              onClick={() => {
+                say('');
+                setForm('new');
+              }}
+            >
+              New secret
+            </button>
+          </div>
+        )
+      )}
+      <Problem of={remove.problem} />
+      <p role="status" className="clg-hint">
+        {said}
+      </p>
+      <Listed
+        items={value?.items ?? null}
+        problem={problem}
+        retry={reload}
+        empty={
+          may
+            ? 'No secret yet. What stands in a job’s environment can be read by the whole group; a secret cannot.'
+            : 'No secret yet. Admins of the group set them.'
+        }
+      >
+        <Table
+          label="Secrets"
+          testid="collegium-secrets"
+          columns={['Name', 'Description', 'Used by', 'Changed', ...(may ? [''] : [])]}
+        >
+          {value?.items.map(row => (
+            <tr key={row.name} data-secret={row.name}>
+              <td className="clg-path">{row.name}</td>
+              <td>{row.description || <span className="clg-hint">–</span>}</td>
+              <td>{usedBy(row.used_by)}</td>
+              <td>
+                <Time at={row.updated_at} />
+                <div className="clg-hint">made by {row.created_by}</div>
+              </td>
+              {may && (
+                <td className="clg-cell-actions">
+                  <button
+                    type="button"
+                    className="clg-link"
+                    aria-label={`Replace the value of ${row.name}`}
+                    onClick={() => {
+                      say('');
+                      setForm(row);
+                    }}
+                  >
+                    Replace
+                  </button>
+                  <Confirmed
+                    label="Delete"
+                    className="clg-link"
+                    testid="collegium-secret-delete"
+                    question={
+                      row.used_by
+                        ? `Delete ${row.name}? It is ${usedBy(row.used_by)}: those that start later fail.`
+                        : `Delete ${row.name}? Its value is gone for good.`
+                    }
+                    danger
+                    disabled={remove.busy}
+                    onConfirm={() => void remove.run(() => client.deleteSecret(group, row.name)).then(reload)}
+                  />
+                </td>
+              )}
+            </tr>
+          ))}
+        </Table>
+      </Listed>
+    </>
+  );
+}
+
+function usedBy(count: number): string {
+  return count === 0
+    ? 'nothing now'
+    : `used by ${count} ${count === 1 ? 'job or schedule' : 'jobs and schedules'}`;
+}
