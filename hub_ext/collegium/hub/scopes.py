@@ -16,6 +16,7 @@ CUSTOM_SCOPES: dict[str, dict[str, object]] = {
         "description": "Submit, schedule, rerun and cancel jobs in your groups in Collegium",
         "subscopes": [f"{PREFIX}jobs:read"],
     },
+    f"{PREFIX}secrets:write": {"description": "Set and remove secrets of the groups that you administer in Collegium"},
     f"{PREFIX}invitations:read": {"description": "See invitations to the groups that you administer in Collegium"},
     f"{PREFIX}invitations:write": {
         "description": "Invite people to the groups that you administer in Collegium",
@@ -30,7 +31,7 @@ CUSTOM_SCOPES: dict[str, dict[str, object]] = {
     },
 }
 #: Not for pages of servers: what notebooks run there could take their token, also a platform admin's.
-_PORTAL_ONLY = frozenset(f"{PREFIX}{scope}" for scope in ("users:read", "users:write", "invitations:write"))
+_PORTAL_ONLY = frozenset(f"{PREFIX}{scope}" for scope in ("users:read", "users:write", "invitations:write", "secrets:write"))
 
 #: What every user may do with a token of their own: everything here; membership decides the rest.
 USER_SCOPES = [f"access:services!service={SERVICE}", *CUSTOM_SCOPES]

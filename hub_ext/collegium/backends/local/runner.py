@@ -85,6 +85,9 @@ class LocalRunner:
 
     def _prepare(self, request: RunRequest, attempt: Path, content: bytes) -> bool:
         """Everything that must be on disk before a supervisor may come; False if none is needed."""
+        for torn in attempt.glob(".launch.*"):
+            # Of a start that was killed; it may hold secrets.
+            torn.unlink(missing_ok=True)
         if any((attempt / name).exists() for name in ("started", "exit.json", "forgotten")):
             return False
         marker = self._layout.live / request.key

@@ -1,4 +1,4 @@
-"""Lines of the audit log for attempts on people and invitations that came to nothing.
+"""Lines of the audit log for attempts on people, invitations and secrets that came to nothing.
 
 Whoever tries again and again gets a few lines and then a number: the log is for reading, and nobody may fill it.
 """
@@ -30,7 +30,7 @@ def worth_a_line(operation: Operation, error: BaseException | None, reading: boo
     Nor is anything that the caller has written down already. Who reads is told of only where they may not.
     """
     kind, _, _ = operation.value.partition(".")
-    if kind not in ("user", "invitation") or POLICY[operation].scope is None:
+    if kind not in ("user", "invitation", "secret") or POLICY[operation].scope is None:
         return False
     if not isinstance(error, DomainError) or error.written_down:
         return False

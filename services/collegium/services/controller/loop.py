@@ -27,7 +27,10 @@ from collegium.services.jobs.runner import JobRounds
 from collegium.services.jobs.submit import Submitter
 from collegium.services.jobs.upstream import UpstreamRounds
 from collegium.services.metrics import Metrics
+from collegium.services.notifications.post import Post
+from collegium.services.notifications.rounds import NotificationRounds
 from collegium.services.schedules.rounds import ScheduleRounds
+from collegium.services.sweeps.rounds import SweepRounds
 
 #: Seconds between rounds.
 INTERVAL = 1.0
@@ -52,10 +55,11 @@ class Controller:
         clock: Callable[[], datetime],
         options: ControlOptions | None = None,
         cipher: Cipher | None = None,
+        post: Post | None = None,
     ) -> None:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
         self._options, self._cipher = options or ControlOptions(), cipher or Cipher.without()
-        self._metrics, self._wake = metrics, wake
+        self._metrics, self._wake, self._post = metrics, wake, post
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
         self._ended: float | None = None
@@ -70,9 +74,15 @@ class Controller:
         self.schedules = ScheduleRounds(
             self._database, submitter, self._wake.set, self.lease, self._metrics, self._clock
         )
+        self.sweeps = SweepRounds(
+            self._database, self._backend, submitter, self._wake.set, self.lease, self._metrics, self._clock
+        )
         self.housekeeping = Housekeeping(
             self._database, self._backend, self.lease, self._servers, self._metrics, self._clock, self._options
         )
+        self.notifications: NotificationRounds | None = None
+        if self._post is not None:
+            self.notifications = NotificationRounds(self._database, self._post, self.lease, self._metrics, self._clock)
         self.sync = self._make_sync()
 
     def _make_sync(self) -> GroupSync | None:
@@ -86,6 +96,9 @@ class Controller:
         """End what goes on beside the rounds."""
         self.housekeeping.stop()
         self.schedules.stop()
+        if self.notifications is not None:
+            self.notifications.stop()
+        self.sweeps.stop()
         if self.sync is not None:
             self.sync.stop()
 
@@ -126,10 +139,13 @@ class Controller:
             if self.sync is not None:
                 self.sync.keep_going()
             await self._step("schedules", self.schedules.round)
+            await self._step("sweeps", self.sweeps.round)
             await self._step("jobs", self.jobs.round)
             await self._step("figures", self.figures.round)
             await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
+            if self.notifications is not None:
+                self.notifications.keep_going()
         except LeaseLost:
             _log.warning("another process controls now")
             self.lease.lost = False

@@ -20,10 +20,10 @@ def argv(spec: JobSpec) -> list[str]:
     return ["/bin/sh", "-c", literal(spec.command)]
 
 
-def run_request(job: Job) -> RunRequest:
+def run_request(job: Job, secrets: Mapping[str, str] | None = None) -> RunRequest:
     """One attempt of a job, as its manifest resolved it.
 
-    The user's variables win over ours, which are a service and no protection.
+    The user's variables win over ours, which are a service and no protection. ``secrets`` are values by variable.
     """
     ours = {
         "COLLEGIUM_JOB_ID": job.id,
@@ -32,7 +32,8 @@ def run_request(job: Job) -> RunRequest:
         "COLLEGIUM_USER": job.user,
     }
     if job.sweep is not None:
-        ours |= {"COLLEGIUM_SWEEP_ID": job.sweep, "COLLEGIUM_SWEEP_INDEX": str(job.point)}
+        # Its index is in the spec, so that a rerun has it too.
+        ours["COLLEGIUM_SWEEP_ID"] = job.sweep
     ours |= value_variables(job.spec.values)
     environment = {name: literal(value) for name, value in {**ours, **job.spec.environment}.items()}
     environment.setdefault("COLLEGIUM_ARTIFACTS", ARTIFACTS)
@@ -48,6 +49,7 @@ def run_request(job: Job) -> RunRequest:
         requests=manifest_requests(job.launch),
         placement=manifest_placement(job.launch),
         timeout_seconds=job.spec.timeout_seconds,
+        secrets=secrets or {},
     )
 
 

@@ -1,0 +1,144 @@
+"""Secrets of groups: names, what a value may be, which variables may hold one, and what a value looks like in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from collegium.domain.errors import InvalidInput, TooLarge
+from collegium.domain.names import check_env_name, check_object_name
+
+#: Bytes of one value.
+MAX_VALUE = 64 << 10
+#: Secrets of one group; more are a mistake in a loop.
+MAX_SECRETS = 500
+#: Variables of one job that hold one.
+MAX_VARIABLES = 50
+#: Bytes that a piece of a value must have to be looked for in logs: shorter ones are in every text.
+MIN_MASKED = 4
+#: What programs wrap base64 after.
+_LINE = 76
+#: Names that a backend or the platform sets, or that decide what runs at all.
+_RESERVED = frozenset(
+    {"HOME", "LANG", "LOGNAME", "PATH", "PWD", "PYTHONUNBUFFERED", "SHELL", "SWEEP_INDEX", "TMPDIR", "TZ", "USER"}
+)
+_RESERVED_PREFIXES = ("COLLEGIUM_", "JUPYTERHUB_", "KUBERNETES_", "LD_", "PARAM_")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret without its value, which is nowhere but sealed in the store."""
+
+    group: str
+    name: str
+    description: str
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+
+    @property
+    def about(self) -> str:
+        """What its value is sealed about."""
+        return f"secret {self.name} of group {self.group}"
+
+
+@dataclass(frozen=True)
+class SecretUse:
+    """Something that will want a secret's value: a ``schedule``, a ``sweep``, or a ``job`` that is not over."""
+
+    kind: str
+    id: str
+    name: str
+    user: str
+
+
+def check_secret_name(name: str, field: str = "name") -> str:
+    """The name of a secret."""
+    return check_object_name(name, field)
+
+
+def check_secret_value(value: str) -> str:
+    """A value that a variable can hold; raises InvalidInput or TooLarge, which do not quote it."""
+    if not value:
+        raise InvalidInput("value", "must not be empty", limit=MAX_VALUE)
+    if "\0" in value:
+        raise InvalidInput("value", "must not hold NUL characters")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidInput("value", "holds half of a surrogate pair") from None
+    if size > MAX_VALUE:
+        raise TooLarge(
+            f"value: has {size} bytes, at most {MAX_VALUE} are allowed; put more than that into a file.",
+            field="value",
+            value=size,
+            limit=MAX_VALUE,
+        )
+    return value
+
+
+def check_secret_variables(variables: Mapping[str, str], environment: Iterable[str]) -> dict[str, str]:
+    """Which variable holds which secret; raises InvalidInput."""
+    if len(variables) > MAX_VARIABLES:
+        raise InvalidInput("secrets", f"hold {len(variables)} names, at most {MAX_VARIABLES} are allowed")
+    taken = set(environment)
+    for variable, name in variables.items():
+        check_env_name(variable, "secrets")
+        if variable in _RESERVED or variable.startswith(_RESERVED_PREFIXES):
+            raise InvalidInput(f"secrets.{variable}", "is a variable that the platform sets; take another name")
+        if variable in taken:
+            raise InvalidInput(f"secrets.{variable}", "is given in environment too; leave one out")
+        check_secret_name(name, f"secrets.{variable}")
+    return dict(variables)
+
+
+def shapes(values: Iterable[str]) -> list[bytes]:
+    """All that is to be masked in a log for these values, the longest first.
+
+    Each line of a value by itself, since a program may print them indented or one at a time; base64 of the whole value
+    and of each line, also inside of something longer (``user:secret``), which shifts it; and the ways in which URLs and
+    JSON write it. What has fewer than MIN_MASKED bytes is left alone.
+    """
+    found: set[bytes] = set()
+    for value in values:
+        found.update(_base64(value.encode()))
+        for line in value.splitlines():
+            for text in {line, line.strip()}:
+                raw = text.encode()
+                found.add(raw)
+                found.update(_base64(raw))
+                found.update(_written(text))
+    return sorted((s for s in found if len(s) >= MIN_MASKED), key=lambda s: (-len(s), s))
+
+
+def _base64(raw: bytes) -> set[bytes]:
+    # Only here, and not when a run starts that has no secrets.
+    from base64 import b64encode
+
+    found: set[bytes] = set()
+    if len(raw) < MIN_MASKED:
+        return found
+    whole = b64encode(raw)
+    found |= {whole, *(whole[at : at + _LINE] for at in range(0, len(whole), _LINE))}
+    for before in range(3):
+        # The characters that depend on these bytes alone, and not on those before and behind.
+        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        found.add(b64encode(bytes(before) + raw + bytes(3))[first:last])
+    return found | {text.replace(b"+", b"-").replace(b"/", b"_") for text in found}
+
+
+def _written(text: str) -> set[bytes]:
+    from json import dumps
+    from urllib.parse import quote, quote_plus
+
+    quoted = {quote(text, safe=""), quote(text), quote_plus(text)}
+    lower = {_lower_escapes(q) for q in quoted}
+    json = {dumps(text)[1:-1], dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    return {t.encode() for t in quoted | lower | json}
+
+
+def _lower_escapes(text: str) -> str:
+    first, *rest = text.split("%")
+    return "%".join([first, *(part[:2].lower() + part[2:] for part in rest)])

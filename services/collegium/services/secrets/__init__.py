@@ -1,0 +1,1 @@
+"""Secrets of groups: kept sealed, named in jobs, and never told again."""
