@@ -17,6 +17,7 @@ from collegium.backends.kubernetes.job import is_of, job_manifest
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.ports import ARTIFACTS, PYTHON, WORK, RunRequest, StartFailed, literal
 from collegium.domain.catalog import Image, Placement
+from collegium.domain.errors import InvalidInput
 from collegium.domain.resources import Resources
 
 SETTINGS = KubernetesSettings()
@@ -49,6 +50,23 @@ def container(request: RunRequest = REQUEST, settings: KubernetesSettings = SETT
 
 def variables(request: RunRequest) -> dict[str, str]:
     return {v["name"]: v["value"] for v in container(request)["env"]}
+
+
+def test_kueues_queue() -> None:
+    """The label and the waiting are all that Kueue asks for; pods bear no label, or they would count again."""
+    settings = KubernetesSettings(kueue_queues={"physics": "gpus", "*": "rest"})
+    plain, queued = made(), made(settings=settings)
+    assert queued["metadata"]["labels"].pop("kueue.x-k8s.io/queue-name") == "gpus"
+    assert queued["spec"].pop("suspend") is True
+    assert queued == plain
+    assert made(replace(REQUEST, group="chemistry"), settings)["metadata"]["labels"][naming.QUEUE] == "rest"
+    assert (
+        "suspend"
+        not in made(replace(REQUEST, group="chemistry"), replace(settings, kueue_queues={"physics": "a"}))["spec"]
+    )
+    for wrong in ({"physics": "A"}, {"Physics": "a"}, {"*": ""}):
+        with pytest.raises(InvalidInput, match=r"kubernetes\.kueue_queues"):
+            KubernetesSettings(kueue_queues=wrong)
 
 
 def test_the_schema_takes_it() -> None:
@@ -99,6 +117,7 @@ def test_only_its_own_folders_are_mounted() -> None:
         f"{FOLDER}/work": False,
         f"{FOLDER}/artifacts": False,
         f"{FOLDER}/log/output": False,
+        f"{FOLDER}/usage": False,
         f"{FOLDER}/end": True,
     }
 
@@ -171,7 +190,8 @@ def test_placeholders() -> None:
     assert container(request)["command"][4:] == ["cp", "/collegium/work/a", "/collegium/artifacts"]
     assert variables(request)["OUT"] == "/collegium/artifacts"
     assert variables(request)["P"] == "python3"
-    assert "$(" not in container(request)["command"][2]
+    # Kubernetes itself replaces nothing: it takes two of these for one that stays.
+    assert "$(" not in container(request)["command"][2].replace("$$", "")
 
 
 def test_variables() -> None:

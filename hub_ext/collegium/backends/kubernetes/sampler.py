@@ -78,5 +78,5 @@ def sampler_script(file: str, gpus: bool, root: str = CGROUP) -> str:
     if gpus:
         kinds += "\n! command -v nvidia-smi > /dev/null || sample devices &"
     # The inner shell ends when both are started, which leaves them to the pod's first process.
-    start = f"file={file} root={root}\nnow\nstart=$at\n{kinds}"
+    start = f"file={file} root={root}\n[ -f $file ] && [ -w $file ] || exit 0\nnow\nstart=$at\n{kinds}"
     return f"(\nexec < /dev/null > /dev/null 2>&1\n{_COMMON}{start}\n)\n"
