@@ -96,6 +96,12 @@ def python_environment(*lock_files: str) -> None:
             say(f"installing what {name} pins (a few minutes the first time)")
             run(BIN / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", lock)
             stamp.write_text(key)
+    # A library for tests and benchmarks: its wheel would also add itself to every JupyterLab that is started from here.
+    for name in (
+        "etc/jupyter/jupyter_server_config.d/jupyter_scheduler.json",
+        "share/jupyter/labextensions/@jupyterlab/scheduler",
+    ):
+        shutil.rmtree(VENV / name) if (VENV / name).is_dir() else (VENV / name).unlink(missing_ok=True)
     # The client last: the command ``collegium`` is its own, and an older server removes the one that it had.
     stamp = VENV / ".collegium"
     if _once(stamp, key := digest(ROOT / "pyproject.toml", ROOT / "client/pyproject.toml")):

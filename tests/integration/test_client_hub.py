@@ -21,6 +21,7 @@ from collegium_client import AsyncClient, Client, errors
 
 with Client() as client:
     assert client.context().user.name == "ann"
+    assert "scientific-python" in [image.name for image in client.get_groups_group_catalog("physics").images]
     size = dict(image="scientific-python", instance_type="small")
     job = client.jobs.submit(name="from a notebook", command="echo said", **size)
     print("".join(piece.text for piece in job.follow()), job.wait(120, check=True).state)

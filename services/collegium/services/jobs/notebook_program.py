@@ -33,9 +33,9 @@ def page(target: str) -> None:
         from nbconvert.exporters.html import HTMLExporter
 
         name = os.path.splitext(target)[0]
-        text, _ = HTMLExporter().from_notebook_node(
-            nbformat.read(target, as_version=4), {"metadata": {"name": os.path.basename(name)}}
-        )
+        read = nbformat.read(target, as_version=4)  # type: ignore[no-untyped-call]
+        make = HTMLExporter().from_notebook_node  # type: ignore[no-untyped-call]
+        text, _ = make(read, {"metadata": {"name": os.path.basename(name)}})
         with open(draft, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
         # What the notebook itself has written stays.
