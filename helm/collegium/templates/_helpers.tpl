@@ -212,6 +212,7 @@ resources:
   "home_access_mode" $v.homes.accessMode
   "home_mount" $v.homes.mount
   "start_deadline" (int $v.groups.startDeadline)
+  "kueue_queues" ($v.groups.kueueQueues | default dict)
   "headroom" $v.groups.headroom
   "node_selector" ($v.groups.nodeSelector | default dict)
   "tolerations" ($v.groups.tolerations | default list)

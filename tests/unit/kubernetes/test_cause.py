@@ -284,6 +284,34 @@ def test_what_is_not_over_has_no_end() -> None:
     assert ended(KEY, a_pod("Unknown")) is None
 
 
+def test_a_job_that_kueue_holds() -> None:
+    """It has no pod, all the time in the world, and once it was let go the same time to start as any other."""
+    label = {"kueue.x-k8s.io/queue-name": "gpus"}
+
+    def job(suspend: bool, **status: Any) -> dict[str, Any]:
+        made = a_job(suspend=suspend, **status)
+        return made | {"metadata": made["metadata"] | {"labels": label}}
+
+    waits = verdict_of(job(True, startTime=None), None, created=86400)
+    assert waits is not None
+    assert (waits.phase, waits.message) == (RunPhase.STARTING, "Kueue holds it in the queue gpus")
+    for let in (job(False, startTime=None), job(False, startTime=ago(599))):
+        starts = verdict_of(let, None, created=86400)
+        assert starts is not None
+        assert starts.phase is RunPhase.STARTING
+    late = verdict_of(job(False, startTime=ago(600)), a_pod(), created=86400)
+    assert late is not None
+    assert (late.reason, "within 600 seconds" in late.message) == (JobReason.START_FAILED, True)
+    stopped = verdict_of(
+        job(True) | {"status": {"conditions": [{"type": "Suspended", "status": "True"}]}}, None, stopped=True
+    )
+    assert stopped is not None
+    assert stopped.reason is JobReason.CANCELLED
+    preempted = verdict_of(job(True), a_pod("Failed", over(143), deleted=True))
+    assert preempted is not None
+    assert (preempted.reason, preempted.message) == (JobReason.LOST, "Kueue took its place in the queue gpus back")
+
+
 def test_hostile_texts_are_tamed() -> None:
     status = ended(KEY, a_pod("Failed", over(127, message="collegium: \x1b[31m" + "x" * 9000 + "\n\0")))
     assert status is not None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from collegium.backends.kubernetes import naming
 from collegium.backends.ports import RunPhase, RunStatus
 from collegium.domain.errors import shorten
 from collegium.domain.jobs import JobReason
@@ -104,12 +105,24 @@ def waiting(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]] = ()) ->
 
 def unmade(job: Mapping[str, Any], events: Iterable[Mapping[str, Any]] = ()) -> Cause:
     """Why a Job has no pod. ``events`` are those of this Job."""
+    if held_by(job):
+        return Cause("Queued", f"Kueue holds it in the queue {held_by(job)}")
     if (job.get("spec") or {}).get("suspend"):
         return Cause("Suspended", "its Job was suspended by somebody else")
     for event in sorted(events, key=_event_time, reverse=True):
         if event.get("reason") == "FailedCreate":
             return _refused(job, _clean(event.get("message")))
     return Cause("NoPod", "its pod is being made")
+
+
+def queue_of(job: Mapping[str, Any]) -> str:
+    """Kueue's queue that a Job stands in, or stood in; empty for one that Kueue has no say in."""
+    return str((job["metadata"].get("labels") or {}).get(naming.QUEUE) or "")
+
+
+def held_by(job: Mapping[str, Any]) -> str:
+    """Kueue's queue that keeps a Job from starting now; empty if none does."""
+    return queue_of(job) if (job.get("spec") or {}).get("suspend") else ""
 
 
 def started_at(pod: Mapping[str, Any]) -> datetime | None:

@@ -99,13 +99,17 @@ def job_manifest(settings: KubernetesSettings, request: RunRequest, folder: str)
     if request.timeout_seconds > 0:
         # The controller counts from the run's start and ends it on time; this fence is for when there is no controller.
         spec["activeDeadlineSeconds"] = request.timeout_seconds + settings.start_deadline + DEADLINE_MARGIN
+    queued: dict[str, str] = {}
+    if queue := settings.queue_of(request.group):
+        # Made as it waits: no pod of it may come to be before Kueue has seen it.
+        queued, spec["suspend"] = {naming.QUEUE: queue}, True
     manifest = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": naming.job_name(request.key),
             "namespace": settings.namespace_of(request.group),
-            "labels": labels,
+            "labels": {**labels, **queued},
             "annotations": notes,
         },
         "spec": spec,

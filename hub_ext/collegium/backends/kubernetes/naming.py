@@ -24,6 +24,8 @@ OWNER = f"{DOMAIN}/owner"
 OWNER_GROUP = f"{DOMAIN}/owner-group"
 LAUNCH = f"{DOMAIN}/launch"
 KEY = f"{DOMAIN}/key"
+#: Kueue's: a Job with this label starts when the queue of that name lets it.
+QUEUE = "kueue.x-k8s.io/queue-name"
 #: Field manager of server-side apply.
 MANAGER = "collegium"
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from collegium.backends.kubernetes import client, naming
+from collegium.backends.kubernetes.cause import queue_of
 from collegium.backends.kubernetes.client import Cluster
 from collegium.backends.kubernetes.job import is_of, job_manifest
 from collegium.backends.kubernetes.records import Entry, Records
@@ -311,7 +312,12 @@ class KubernetesRunner:
                 await self._cluster.delete(
                     client.POD, pod["metadata"]["name"], namespace, grace_seconds=seconds, uid=uid
                 )
-            self._views.note(await self._cluster.patch(client.JOB, name, {"spec": {"suspend": True}}, namespace))
+            job = self._views.job(namespace, name)
+            if job is not None and queue_of(job):
+                # Kueue would let a Job that it has admitted go on again.
+                await self._cluster.delete(client.JOB, name, namespace)
+            else:
+                self._views.note(await self._cluster.patch(client.JOB, name, {"spec": {"suspend": True}}, namespace))
         except (NotFound, Conflict):
             return
         except (Unavailable, client.Refused) as error:

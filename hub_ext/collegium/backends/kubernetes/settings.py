@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from collegium.domain.errors import InvalidInput
-from collegium.domain.names import check_group_name
+from collegium.domain.names import check_group_name, check_object_name
 
 VARIABLE = "COLLEGIUM_KUBERNETES"
 _CHOICES = {"homes": ("claim", "shared"), "watch": ("namespace", "cluster")}
@@ -58,6 +58,8 @@ class KubernetesSettings:
     home_mount: str = "/home/jovyan"
     #: How long a pod may take until its containers run: image pull, volumes, a free node.
     start_deadline: int = 600
+    #: Kueue's LocalQueue for the jobs of each group by its name, ``*`` for all others; without one Kueue has no say.
+    kueue_queues: Mapping[str, str] = field(default_factory=dict)
     #: Added to the groups' limits in ResourceQuotas, so that the ledger alone decides in normal use.
     headroom: Mapping[str, str] = field(default_factory=lambda: {"cpu": "1", "memory": "1Gi"})
     node_selector: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +84,10 @@ class KubernetesSettings:
                 raise InvalidInput(f"kubernetes.{name}", f"must be one of {', '.join(allowed)}", getattr(self, name))
         if self.uid < 1 or self.gid < 1:
             raise InvalidInput("kubernetes.uid", "must not be root", self.uid)
+        for group, queue in self.kueue_queues.items():
+            if group != "*":
+                check_group_name(group, "kubernetes.kueue_queues")
+            check_object_name(queue, f"kubernetes.kueue_queues.{group}")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> KubernetesSettings:
@@ -116,3 +122,7 @@ class KubernetesSettings:
     def namespace_of(self, group: str) -> str:
         """The group's namespace. Raises InvalidInput for what is not a group's name."""
         return self.namespace.replace("{group}", check_group_name(group))
+
+    def queue_of(self, group: str) -> str:
+        """Kueue's queue for the group's jobs, empty if it has none."""
+        return self.kueue_queues.get(group, self.kueue_queues.get("*", ""))

@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from collegium.backends.kubernetes.cause import Cause, ended, job_ended, past_deadline, started_at, unmade, waiting
+from collegium.backends.kubernetes.cause import (
+    Cause,
+    ended,
+    held_by,
+    job_ended,
+    past_deadline,
+    queue_of,
+    read_time,
+    started_at,
+    unmade,
+    waiting,
+)
 from collegium.backends.kubernetes.records import cancelled_early
 from collegium.backends.ports import RunPhase, RunStatus
 from collegium.domain.jobs import JobReason
@@ -60,6 +71,9 @@ def _by_pod(facts: Facts, pod: Mapping[str, Any], now: datetime, start_deadline:
         if going and facts.job is not None and past_deadline(facts.job) and end.phase is not RunPhase.SUCCEEDED:
             message = "ended by the cluster: it was over its time limit"
             end = replace(end, phase=RunPhase.FAILED, reason=JobReason.TIMEOUT, message=message)
+        if going and facts.job is not None and held_by(facts.job) and end.phase is not RunPhase.SUCCEEDED:
+            message = f"Kueue took its place in the queue {held_by(facts.job)} back"
+            end = replace(end, phase=RunPhase.LOST, reason=JobReason.LOST, message=message)
         return Verdict(_dated(end, now))
     started = started_at(pod)
     if started is not None:
@@ -88,11 +102,20 @@ def _start(facts: Facts, cause: Cause | None, now: datetime, start_deadline: flo
     cause = cause or Cause("Starting", "it is being started")
     if cause.hopeless(now):
         return Verdict(_given_up(facts.key, cause.message, now), abandon=True)
-    if facts.created_at is not None and now.timestamp() - facts.created_at >= start_deadline:
+    since = _since(facts)
+    if since is not None and now.timestamp() - since >= start_deadline:
         message = f"it did not start within {start_deadline:,.0f} seconds: {cause.message}"
         return Verdict(_given_up(facts.key, message, now), abandon=True)
     status = RunStatus(facts.key, RunPhase.STARTING, message=cause.message)
     return Verdict(status, vague=cause.reason in _VAGUE)
+
+
+def _since(facts: Facts) -> float | None:
+    """From when on it should be starting: where Kueue has a say, from when the cluster was let have it."""
+    if facts.job is None or not queue_of(facts.job):
+        return facts.created_at
+    let = read_time((facts.job.get("status") or {}).get("startTime"))
+    return None if let is None or held_by(facts.job) else let.timestamp()
 
 
 def _suspended(job: Mapping[str, Any]) -> bool:
