@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from collegium.db import tables as t
 from collegium.db.job_tables import sweeps
-from collegium.db.notification_tables import deliveries, notification_cursors
+from collegium.db.notification_tables import channels, deliveries, notification_cursors
 from collegium.db.specs import notify_from_json
 from collegium.domain.jobs import Event, Notify
-from collegium.domain.notifications import Delivery, DeliveryState
+from collegium.domain.notifications import ChannelKind, Delivery, DeliveryState
 
 _d, _n = deliveries.c, notification_cursors.c
 # Literal text: with bound values neither database would use the partial indexes.
@@ -69,10 +69,11 @@ class Deliveries:
             self._c.execute(sa.insert(deliveries), fresh)
         return len(fresh)
 
-    def due_targets(self, moment: datetime, limit: int) -> list[str]:
-        """Places that something is to be sent to by now."""
-        statement = sa.select(_d.target).where(_PENDING, _d.next_at <= moment).distinct().limit(limit)
-        return list(self._c.execute(statement).scalars())
+    def due_targets(self, moment: datetime, limit: int) -> list[tuple[str, bool]]:
+        """Places that something is to be sent to by now, and whether that is mail."""
+        due = sa.select(_d.target).where(_PENDING, _d.next_at <= moment).distinct().limit(limit).subquery()
+        statement = sa.select(due.c.target, channels.c.kind).join(channels, channels.c.id == due.c.target, isouter=True)
+        return [(r.target, r.kind in (None, ChannelKind.EMAIL.value)) for r in self._c.execute(statement)]
 
     def due(self, target: str, moment: datetime, limit: int) -> list[Delivery]:
         """What is to be sent to one place by now, oldest first."""

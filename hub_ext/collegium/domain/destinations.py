@@ -20,6 +20,7 @@ _TEXT = re.compile(r"[!-~]+", re.ASCII)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?\.?", re.ASCII | re.IGNORECASE)
 #: Addresses that stand for an IPv4 address in their last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = IPv6Network("::/96")
 
 
@@ -91,6 +92,9 @@ def forbidden(address: Address, allowed: Sequence[Network]) -> str:
     for name, kind in _KINDS:
         if getattr(plain, kind):
             return name
+    # Old site-local addresses, and NAT64 prefixes of a site: both end inside, and not every Python knows it.
+    if isinstance(plain, IPv6Address) and (plain.is_site_local or plain in _LOCAL_NAT64):
+        return "a private address"
     return "" if plain.is_global else "not a public address"
 
 

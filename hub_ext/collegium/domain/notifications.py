@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -121,7 +121,6 @@ class Try:
     message: str = ""
     lasting: bool = False
     whole: bool = False
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def person(user: str) -> str:

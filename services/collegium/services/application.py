@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from jupyterhub.utils import make_ssl_context
-from traitlets import Bool, CaselessStrEnum, Dict, Float, Integer, Unicode, default
+from traitlets import Bool, CaselessStrEnum, Dict, Float, Integer, List, Unicode, default
 from traitlets.config import Application
 
 from collegium.backends.ports import Backend
@@ -34,6 +34,7 @@ from collegium.services.controller.revocation import RevocationPolicy
 from collegium.services.controller.servers import HubServers
 from collegium.services.jsonlog import set_up
 from collegium.services.mail import Mailer, MailSettings
+from collegium.services.notifications.options import NotificationOptions
 from collegium.services.oauth import BrowserStateOAuth
 from collegium.services.process import bind, die_with, drain, until_stopped
 from collegium.services.startup import open_database
@@ -106,7 +107,7 @@ class CollegiumService(Application):
         ["cancel", "finish"], default_value="cancel", help="What then becomes of jobs that run."
     ).tag(config=True)
     public_url = Unicode(
-        help="Scheme and host under which browsers find this, for links in invitations; taken from"
+        help="Scheme and host under which browsers find this, for links in invitations and notifications; taken from"
         " JUPYTERHUB_PUBLIC_URL, else from the request that makes an invitation."
     ).tag(config=True)
     mail = Dict(
@@ -123,6 +124,17 @@ class CollegiumService(Application):
         0, help="Days for which artifacts of jobs are kept, in groups that set none. 0 is for ever.", min=0
     ).tag(config=True)
     artifact_days_max = Integer(0, help="Most days for which a group may keep artifacts. 0 is no bound.", min=0).tag(
+        config=True
+    )
+    notification_networks = List(
+        Unicode(),
+        help="Networks beside the public internet that webhooks may lead to, such as 10.1.0.0/16. Whatever is not"
+        " public is refused without.",
+    ).tag(config=True)
+    notification_mail_domains = List(
+        Unicode(), help="Domains that notifications are mailed to, such as example.org. Any without."
+    ).tag(config=True)
+    notification_days = Integer(30, help="Days for which it is known which notifications were sent.", min=1).tag(
         config=True
     )
     audit_days = Integer(365, help="Days for which the audit log is kept.", min=1).tag(config=True)
@@ -242,6 +254,9 @@ class CollegiumService(Application):
             timedelta(days=self.audit_days),
             KeycloakSettings.from_environment(),
             bounds=JobBounds(self.job_timeout, self.job_timeout_max, self.artifact_days, self.artifact_days_max),
+            notifications=NotificationOptions.read(
+                self.notification_networks, self.notification_mail_domains, self.notification_days
+            ),
         )
         return make_context(
             database,

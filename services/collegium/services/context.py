@@ -119,7 +119,8 @@ def make_context(
     known = options.keycloak is not None
     guests = GuestService(database, broker, known, clock)
     users = UserService(database, broker, known, clock)
-    post = Post(mailer, cipher, options.notifications, lookup, f"{public_url.rstrip('/')}{prefix}portal" if public_url else "")
+    portal = f"{public_url.rstrip('/')}{prefix}portal" if public_url else ""
+    post = Post(mailer, cipher, options.notifications, lookup, portal)
     controller = None
     if control:
         controller = Controller(database, backend, metrics, wake, servers, clock, options, cipher, post)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import smtplib
 import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -62,6 +65,7 @@ class Mailer:
 
     def __init__(self, settings: MailSettings | None) -> None:
         self._settings = settings
+        self._threads = ThreadPoolExecutor(4, "mail")
 
     @property
     def ready(self) -> bool:
@@ -79,13 +83,21 @@ class Mailer:
     async def send(self, to: str, subject: str, text: str) -> None:
         """Hand one message over. Raises Conflict without a server, InvalidInput for an address that the server does not
         take, Misconfigured for a login that it refuses, Unavailable for everything else."""
+        await self.send_all([to], subject, text)
+
+    async def send_all(self, to: Sequence[str], subject: str, text: str, reference: str = "") -> int:
+        """Hand one message to several over; how many of them the server does not take, unless none. Raises as ``send``.
+
+        With a ``reference`` the message has the same id each time, so that a repeat is known for one.
+        """
         self.require()
         assert self._settings is not None
-        message = _message(self._settings, check_address(to), subject, text)
-        await asyncio.to_thread(_hand_over, self._settings, message)
+        message = _message(self._settings, ", ".join(check_address(a) for a in to), subject, text, reference)
+        # Threads of its own: a server that hangs must not take those of other work.
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _hand_over, self._settings, message)
 
 
-def _message(settings: MailSettings, to: str, subject: str, text: str) -> EmailMessage:
+def _message(settings: MailSettings, to: str, subject: str, text: str, reference: str) -> EmailMessage:
     message = EmailMessage()
     try:
         message["From"], message["To"] = settings.sender, to
@@ -93,14 +105,17 @@ def _message(settings: MailSettings, to: str, subject: str, text: str) -> EmailM
     except (ValueError, MessageError):
         raise InvalidInput("email", "cannot be written into a mail") from None
     message["Date"] = formatdate(localtime=False)
-    message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
+    domain = settings.sender.rpartition("@")[2]
+    # To the same person the same, to another another: mailboxes drop what they have.
+    known = hashlib.sha256(f"{reference} {to}".encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<{known}@{domain}>" if reference else make_msgid(domain=domain)
     # Automatic answers to automatic mail help nobody.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message
 
 
-def _hand_over(settings: MailSettings, message: EmailMessage) -> None:
+def _hand_over(settings: MailSettings, message: EmailMessage) -> int:
     port = settings.port or _PORTS[settings.security]
     tls = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
     try:
@@ -109,7 +124,7 @@ def _hand_over(settings: MailSettings, message: EmailMessage) -> None:
                 server.starttls(context=tls)
             if settings.user:
                 server.login(settings.user, settings.password())
-            server.send_message(message)
+            return len(server.send_message(message))
     except smtplib.SMTPRecipientsRefused:
         raise InvalidInput("email", f"the mail server {settings.host} does not take this address") from None
     except smtplib.SMTPAuthenticationError:

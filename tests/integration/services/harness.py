@@ -36,6 +36,7 @@ from collegium.services.context import Context, make_context
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import HubServers
 from collegium.services.mail import Mailer
+from collegium.services.notifications.resolve import Lookup
 from collegium.services.oauth import BrowserStateOAuth
 from collegium.settings import Settings
 
@@ -241,6 +242,8 @@ async def running_service(
     broker: Broker | None = None,
     mailer: Mailer | None = None,
     cipher: Cipher | None = None,
+    lookup: Lookup | None = None,
+    public_url: str = "",
 ) -> AsyncIterator[Service]:
     memory = memory or MemoryBackend()
     auth = BrowserStateOAuth(
@@ -263,6 +266,8 @@ async def running_service(
         broker=broker,
         mailer=mailer,
         cipher=cipher or Cipher.generate(),
+        lookup=lookup,
+        public_url=public_url,
     )
     server = serve(build_app(context, b"x" * 32))
     service = Service(await listen(server), hub, memory, database, context)

@@ -13,6 +13,7 @@ from collegium.domain.errors import DomainError
 from collegium.domain.jobs import JobState
 from collegium.domain.quota import Reservation, WorkloadKind
 from collegium.quota.ledger import Ledger
+from collegium.quota.servers import tell_of_server
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.remains import Remains
@@ -111,8 +112,7 @@ class Housekeeping:
             for r in gone:
                 if kind is WorkloadKind.SERVER:
                     text = "The hub does not list this server any more; its place was given back."
-                    about = (r.workload_id, self._clock(), "Stopped", "Gone", text)
-                    uow.events.append(r.group, "server", *about, name=r.label, user=r.user)
+                    tell_of_server(uow, r, "Stopped", "Gone", text, self._clock())
             return gone
 
         for r in await self._lease.write(sweep):
@@ -131,7 +131,8 @@ class Housekeeping:
                 await self._backend.volumes.discard(job_id)
 
     async def forget_old(self) -> None:
-        """Delete keys, released reservations, lines of the audit log, runs of schedules and deleted sweeps past their age."""
+        """Delete keys, released reservations, lines of the audit log, runs of schedules and deleted sweeps that are past
+        their age."""
 
         def forget(uow: UnitOfWork) -> None:
             uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)
