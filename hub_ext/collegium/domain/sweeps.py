@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from collegium.domain.errors import InvalidInput
-from collegium.domain.jobs import JobSpec, JobState
+from collegium.domain.jobs import JobState
 from collegium.domain.resources import Resources
 
 #: Most points of a sweep, and parameters that vary in it.
@@ -71,8 +72,8 @@ class Steps:
         return float(Decimal(str(self.start)) + index * Decimal(str(self.step)))
 
     def samples(self) -> Sequence[Any]:
-        """The two ends."""
-        return (self.at(0), self.at(self.count() - 1))
+        """All of them: between two whole ends there may be others."""
+        return [self.at(i) for i in range(self.count())]
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ class Spread:
         return self.start + share * (self.stop - self.start)
 
     def samples(self) -> Sequence[Any]:
-        """The two ends."""
-        return (self.at(0), self.at(self.number - 1))
+        """All of them: between two whole ends there may be others."""
+        return [self.at(i) for i in range(self.number)]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Between:
 
     def draw(self, source: random.Random) -> int | float:
         """A value."""
+        low: float
+        high: float
         low, high = (self.low - 0.5, self.high + 0.5) if self.whole and not self.log else (self.low, self.high)
         share = source.random()
         if self.log:
@@ -170,15 +173,9 @@ class Space:
                 return dict(reversed(list(values.items())))
         return {}
 
-    def samples(self) -> dict[str, Sequence[Any]]:
-        """For each varied parameter, values that are all acceptable if and only if every point is."""
-        if self.kind is not SpaceKind.LIST:
-            return {name: axis.samples() for name, axis in self.axes.items()}
-        found: dict[str, list[Any]] = {}
-        for point in self.points:
-            for name, value in point.items():
-                found.setdefault(name, []).append(value)
-        return dict(found.items())
+    def place(self, name: str) -> str:
+        """Where a varied parameter stands in what people wrote: the field that a refusal names."""
+        return f"random.space.{name}" if self.kind is SpaceKind.RANDOM else f"{self.kind.value}.{name}"
 
 
 def check_space(space: Space) -> Space:
@@ -186,33 +183,65 @@ def check_space(space: Space) -> Space:
     kind = space.kind.value
     if len(space.axes) > MAX_AXES:
         raise InvalidInput(kind, f"varies {len(space.axes)} parameters, at most {MAX_AXES} are allowed", limit=MAX_AXES)
+    if not space.axes and space.kind in (SpaceKind.GRID, SpaceKind.RANDOM):
+        raise InvalidInput(kind, "must vary at least one parameter", limit=1)
     for name, axis in space.axes.items():
-        _check_axis(axis, f"{kind}.{name}")
-    if not 1 <= space.total <= MAX_POINTS:
-        raise InvalidInput(kind, f"has {space.total} points, 1 to {MAX_POINTS} are allowed", space.total, MAX_POINTS)
+        _check_axis(axis, space.place(name), space.kind is SpaceKind.GRID)
+    total = space.total
+    if not 1 <= total <= MAX_POINTS:
+        # A number of thousands of digits can be reckoned with, not shown.
+        shown = total if total < 10**15 else f"about 10^{math.log10(total):.0f}"
+        raise InvalidInput(kind, f"must have 1 to {MAX_POINTS} points", shown, MAX_POINTS)
     return space
 
 
-def _check_axis(axis: Axis, name: str) -> None:
+def _check_axis(axis: Axis, name: str, once: bool) -> None:
+    """``once``: a value that comes twice would give the same point twice."""
     match axis:
         case Choices(values):
             if not values:
-                raise InvalidInput(name, "must hold at least one value")
+                raise InvalidInput(f"{name}.values", "must hold at least one value")
+            if once:
+                _check_different(values, f"{name}.values")
         case Steps(start, stop, step):
             if not step:
                 raise InvalidInput(f"{name}.step", "must not be 0", step)
             if axis.count() < 1:
                 raise InvalidInput(f"{name}.step", f"never leads from {start} to {stop}", step)
-        case Spread(start, stop, number, log):
-            if number < 1:
-                raise InvalidInput(f"{name}.count", "must be at least 1", number, 1)
-            if log and min(start, stop) <= 0:
-                raise InvalidInput(name, "needs ends above 0 for a logarithmic scale", min(start, stop), 0)
-        case Between(low, high, log):
-            if low > high:
-                raise InvalidInput(f"{name}.low", "is above high", low, high)
-            if log and low <= 0:
-                raise InvalidInput(f"{name}.low", "must be above 0 for a logarithmic scale", low, 0)
+        case Spread():
+            _check_spread(axis, name)
+        case Between():
+            _check_range(axis, name)
+
+
+def _check_different(values: Sequence[Any], name: str) -> None:
+    seen: dict[str, int] = {}
+    for index, value in enumerate(values):
+        # As JSON: 1 and true are equal in Python only.
+        first = seen.setdefault(json.dumps(value, sort_keys=True), index)
+        if first != index:
+            raise InvalidInput(f"{name}.{index}", f"is the same as value {first}", value)
+
+
+def _check_spread(axis: Spread, name: str) -> None:
+    if axis.number < 1:
+        raise InvalidInput(f"{name}.count", "must be at least 1", axis.number, 1)
+    if axis.number > 1 and axis.start == axis.stop:
+        raise InvalidInput(f"{name}.stop", f"is start, too, which gives {axis.number} times the same", axis.stop)
+    lowest = min(axis.start, axis.stop)
+    if axis.log and lowest <= 0:
+        raise InvalidInput(name, "needs ends above 0 for a logarithmic scale", lowest, 0)
+
+
+def _check_range(axis: Between, name: str) -> None:
+    low, high = axis.low, axis.high
+    if low > high:
+        raise InvalidInput(f"{name}.low", "is above high", low, high)
+    for end, value in (("low", low), ("high", high)):
+        if axis.whole and value != int(value):
+            raise InvalidInput(f"{name}.{end}", "must be a whole number where whole ones are drawn", value)
+    if axis.log and low <= 0:
+        raise InvalidInput(f"{name}.low", "must be above 0 for a logarithmic scale", low, 0)
 
 
 class Goal(enum.StrEnum):
@@ -234,15 +263,16 @@ class Objective:
 class Sweep:
     """A sweep's row: the parent of its jobs, which are made a few at a time.
 
-    ``made`` counts the points that have become jobs; ``concurrency`` 0 leaves the limit to the quota. ``state`` is
-    RUNNING until every job is over.
+    ``job`` is what somebody asked each job to be, as it came in; ``launch`` and ``resources`` are what that resolved to
+    on the day, and all jobs run as that. ``made`` counts the points that have become jobs, which are always the first;
+    ``concurrency`` 0 leaves the limit to the quota. ``state`` is RUNNING until every job is over.
     """
 
     id: str
     group: str
     user: str
     name: str
-    spec: JobSpec
+    job: Mapping[str, Any]
     space: Space
     launch: Mapping[str, Any]
     resources: Resources
@@ -268,7 +298,17 @@ def verdict(sweep: Sweep, counts: Mapping[JobState, int]) -> tuple[JobState, str
         return None
     if sweep.cancel_requested_by is not None:
         return JobState.CANCELLED, f"Cancelled by {sweep.cancel_requested_by}."
-    good = counts.get(JobState.SUCCEEDED, 0)
-    if good == sweep.made:
+    # Counted are those that are still there: somebody may have deleted some.
+    bad = over - counts.get(JobState.SUCCEEDED, 0)
+    if not bad:
         return JobState.SUCCEEDED, ""
-    return JobState.FAILED, f"{sweep.made - good} of {sweep.made} jobs did not succeed."
+    return JobState.FAILED, f"{bad} of {sweep.made} jobs did not succeed."
+
+
+@dataclass(frozen=True)
+class SweepFilter:
+    """What to list; empty means all. ``text`` matches anywhere in the name, case-insensitively."""
+
+    states: frozenset[JobState] = frozenset()
+    user: str | None = None
+    text: str | None = None

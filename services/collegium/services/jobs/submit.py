@@ -189,7 +189,7 @@ class Submitter:
         elif ask.sweep is not None:
             launch = exactly(launch, ask.sweep)
         check_priority(actor, ask.group, ask.submission.priority)
-        if ask.rerun_of is None and ask.link is None:
+        if ask.rerun_of is None and ask.link is None and ask.sweep is None:
             # What nobody sits in front of must not fail because a channel is gone.
             check_notify(uow, ask.group, actor.user, spec.notify)
         uow.group_settings.get(ask.group).refuse_new()

@@ -1,0 +1,1 @@
+"""Sweeps: one job many times, each time with other values."""
