@@ -29,12 +29,16 @@ from support.policy_table import OPERATIONS, Caller, is_public, verdict
 
 TOKEN = new_token()
 SCHEDULE = {"name": "nightly", "recurrence": {"kind": "interval", "every": 86400}, "template": BODY, "overlap": "allow"}
+SWEEP = {"name": "search", "job": {k: v for k, v in BODY.items() if k != "name"}, "array": 2}
 #: What is asked with a body; a bad one would be refused before it shows who is let in.
 BODIES: dict[Operation, object] = {
     Operation.JOB_SUBMIT: BODY,
     Operation.JOB_EDIT: {"notes": "seen"},
     Operation.JOB_BATCH: {"jobs": [{**BODY, "key": "a"}]},
     Operation.JOB_BULK: {"action": "cancel", "ids": ["job-x"], "dry_run": True},
+    Operation.SWEEP_SUBMIT: SWEEP,
+    Operation.SWEEP_PREVIEW: SWEEP,
+    Operation.SWEEP_EDIT: {"notes": "seen"},
     Operation.QUEUE_CONTROL: {"mode": "open"},
     Operation.SETTINGS_EDIT: {},
     Operation.CHANNEL_CREATE: {"name": "made", "kind": "webhook", "url": "https://1.1.1.1/hook"},
@@ -132,7 +136,7 @@ def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
     """Path, method, operation, group, whose job."""
     for path, method, operation in OPERATIONS:
         for group in GROUPS if "{group}" in path else [None]:
-            owned = "{job}" in path or "{schedule}" in path
+            owned = any(f"{{{kind}}}" in path for kind in ("job", "schedule", "sweep"))
             for owner in ["mia", "max"] if owned and group == "physics" else ["mia"]:
                 yield path, method, operation, group, owner
 
@@ -140,6 +144,7 @@ def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
 async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBroker) -> None:
     jobs: dict[str, str] = {}
     schedules: dict[str, str] = {}
+    sweeps: dict[str, str] = {}
     await service.round()  # so that health is well
 
     async def url_of(path: str, group: str | None, owner: str, operation: Operation) -> str:
@@ -151,10 +156,13 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             name = f"{owner} {secrets.token_hex(8)}"
             made = await service.client(owner).post("/groups/physics/schedules", json={**SCHEDULE, "name": name})
             schedules[owner] = made.json()["id"]
+        if owner not in sweeps:
+            sweeps[owner] = (await service.client(owner).post("/groups/physics/sweeps", json=SWEEP)).json()["id"]
         broker.add("sue")  # who may have been deleted
         if "{channel}" in path and group in ("physics", "chemistry"):
             await service.database.writing(lambda uow: channel_in(uow, group))
         filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
+        filled += "?job={job}" if path.endswith("{group}/metrics") else ""
         filled = filled.replace("{user}", "id-sue").replace("{invitation}", f"inv-{group}")
         return (
             filled.replace("{group}", group or "")
@@ -162,6 +170,7 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             .replace("{path}", "a.txt")
             .replace("{channel}", "hook")
             .replace("{schedule}", schedules[owner])
+            .replace("{sweep}", sweeps[owner])
         )
 
     seen = 0
@@ -181,13 +190,13 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             want = expected(operation, user, group, service.hub.tokens[token]["scopes"], owner != user)
             if want == {200}:
                 # Allowed: done, or refused for another reason than permission.
-                own = "{job}" in path or "{schedule}" in path
+                own = any(f"{{{kind}}}" in path for kind in ("job", "schedule", "sweep")) or path.endswith("{group}/metrics")
                 want = {200, 201} if not own or group == "physics" else {404}
                 want |= {404} if "{path}" in path else set()
                 # They did not log in with an account of the provider.
                 want |= {409} if operation is Operation.INVITATION_ACCEPT else set()
-                # The job is not over.
-                want |= {409} if operation is Operation.JOB_DELETE else set()
+                # The job is not over, nor is the sweep.
+                want |= {409} if operation in (Operation.JOB_DELETE, Operation.SWEEP_DELETE) else set()
                 # The name is taken by the first who may.
                 want |= {409} if operation in (Operation.SCHEDULE_CREATE, Operation.CHANNEL_CREATE) else set()
             got = await status(service.client(token), method, url, operation)
