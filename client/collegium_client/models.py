@@ -428,6 +428,7 @@ class BulkFilter(Request):
     tag: list[str] = Field(default_factory=list)
     sweep: str | None = None
     before: datetime | None = None
+    kind: JobKind | None = None
 
 
 class BulkIn(Request):

@@ -1,4 +1,4 @@
-"""The chart with a mail server: the api pods alone know it."""
+"""The chart with a mail server: api and controller alone know it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ def test_the_least_and_all_of_it_are_read_by_our_own_code() -> None:
     )
 
 
-def test_api_alone_knows_the_server_and_its_password() -> None:
+@pytest.mark.parametrize("pod", ["lab-api", "lab-controller"])
+def test_api_and_controller_alone_know_the_server_and_its_password(pod: str) -> None:
     objects = render({"mail": MAIL})
     for word in (VARIABLE, "mail.json", "mail-secret", "mail-authority"):
-        expected = {"lab-api"}
+        expected = {"lab-api", "lab-controller"}
         assert knowing(objects, word) == expected, word
-    spec = dict(pod_specs(objects))["lab-api"]
+    spec = dict(pod_specs(objects))[pod]
     (secrets,) = [v for v in spec["volumes"] if v["name"] == "secrets"]
     (source,) = secrets["projected"]["sources"]
     assert source["secret"] == {"name": "mail-secret", "items": [{"key": "word", "path": "mail-password"}]}
@@ -68,7 +69,7 @@ def test_without_a_server_there_is_nothing() -> None:
 @pytest.mark.parametrize(
     ("given", "port"), [({}, 587), ({"security": "tls"}, 465), ({"security": "none"}, 25), ({"port": 2525}, 2525)]
 )
-def test_the_way_to_it_is_open_for_api_alone(given: dict[str, Any], port: int) -> None:
+def test_the_way_to_it_is_open_for_these_alone(given: dict[str, Any], port: int) -> None:
     there = [{"ipBlock": {"cidr": "192.0.2.25/32"}}]
     for to in ([], there):
         values = {"mail": {**LEAST_MAIL["mail"], **given}, "networkPolicy": {"mailTo": to}}
@@ -79,10 +80,10 @@ def test_the_way_to_it_is_open_for_api_alone(given: dict[str, Any], port: int) -
             if kind == "NetworkPolicy" and (new := [r for r in body["spec"].get("egress", []) if r not in before]):
                 more[name] = new
         rule: dict[str, Any] = {"ports": [{"protocol": "TCP", "port": port}]}
-        assert more == {"lab-api": [rule | ({"to": to} if to else {})]}
+        assert more == dict.fromkeys(["lab-api", "lab-controller"], [rule | ({"to": to} if to else {})])
 
 
-def test_api_alone_rolls_when_it_changes() -> None:
+def test_api_and_controller_alone_roll_when_it_changes() -> None:
     def hashes(mail: dict[str, Any]) -> dict[str, str]:
         templates = {
             n: b["spec"]["template"] for (kind, n), b in render({"mail": mail}).items() if kind == "Deployment"
@@ -90,7 +91,7 @@ def test_api_alone_rolls_when_it_changes() -> None:
         return {n: t["metadata"]["annotations"]["collegium.io/configuration"] for n, t in templates.items()}
 
     before, after = hashes(MAIL), hashes({**MAIL, "patience": 6})
-    assert {name for name in before if before[name] != after[name]} == {"lab-api"}
+    assert {name for name in before if before[name] != after[name]} == {"lab-api", "lab-controller"}
 
 
 @pytest.mark.parametrize(

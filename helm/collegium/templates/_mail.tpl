@@ -1,4 +1,4 @@
-{{- /* The server by which api sends mail: collegium.services.mail.MailSettings. */ -}}
+{{- /* The server by which api and controller send mail: collegium.services.mail.MailSettings. */ -}}
 {{- define "collegium.mail" -}}
 {{- $m := .Values.mail -}}
 {{- $made := dict

@@ -20,6 +20,7 @@ args:
   - --CollegiumService.revocation_jobs={{ .jobs }}
   {{- end }}
   {{- end }}
+  {{- include "collegium.notificationArguments" $root | nindent 2 }}
 workingDir: /var/lib/collegium
 env:
   {{- include "collegium.environment" $root | nindent 2 }}
@@ -30,7 +31,7 @@ env:
   - {name: JUPYTERHUB_BASE_URL, value: {{ $base | quote }}}
   - {name: JUPYTERHUB_SERVICE_PREFIX, value: "{{ $base }}services/collegium/"}
   - {name: JUPYTERHUB_CLIENT_ID, value: service-collegium}
-  {{- if and (eq $role "api") $root.Values.mail.host }}
+  {{- if $root.Values.mail.host }}
   - {name: COLLEGIUM_MAIL, value: /etc/collegium/config/mail.json}
   {{- end }}
   {{- with $values.extraEnv }}
@@ -61,10 +62,8 @@ volumeMounts:
   {{- with include "collegium.keycloakMounts" $root }}
   {{- . | nindent 2 }}
   {{- end }}
-  {{- if eq $role "api" }}
   {{- with include "collegium.mailMounts" $root }}
   {{- . | nindent 2 }}
-  {{- end }}
   {{- end }}
   - {name: files, mountPath: /srv/collegium/files}
   - {name: state, mountPath: /var/lib/collegium}
@@ -73,8 +72,7 @@ volumeMounts:
 
 {{- /* What a role alone gets to see of others' secrets, as sources of a volume: (list . role). */ -}}
 {{- define "collegium.serviceSecrets" -}}
-{{- $mail := "" -}}
-{{- if eq (index . 1) "api" -}}{{- $mail = include "collegium.mailSecret" (index . 0) -}}{{- end -}}
+{{- $mail := include "collegium.mailSecret" (index . 0) -}}
 {{- compact (list (include "collegium.keycloakSecret" .) $mail) | join "\n" -}}
 {{- end }}
 
@@ -89,7 +87,7 @@ volumeMounts:
       {{- if include "collegium.withKeycloak" $root }}
       - {key: keycloak.json, path: keycloak.json}
       {{- end }}
-      {{- if and (eq (index . 1) "api") $root.Values.mail.host }}
+      {{- if $root.Values.mail.host }}
       - {key: mail.json, path: mail.json}
       {{- end }}
 {{- with include "collegium.serviceSecrets" . }}
@@ -102,10 +100,8 @@ volumeMounts:
 {{- with include "collegium.keycloakVolumes" $root }}
 {{- . | nindent 0 }}
 {{- end }}
-{{- if eq (index . 1) "api" }}
 {{- with include "collegium.mailVolumes" $root }}
 {{- . | nindent 0 }}
-{{- end }}
 {{- end }}
 - name: files
   persistentVolumeClaim: {claimName: {{ include "collegium.filesClaim" $root }}}
@@ -115,6 +111,42 @@ volumeMounts:
   emptyDir: {sizeLimit: 256Mi}
 {{- end }}
 
+{{- /* Options of api, which checks, and of controller, which sends. */ -}}
+{{- define "collegium.notificationArguments" -}}
+{{- $n := .Values.notifications -}}
+- --CollegiumService.notification_days={{ int $n.days }}
+{{- range $n.networks }}
+- --CollegiumService.notification_networks={{ . }}
+{{- end }}
+{{- range $n.mailDomains }}
+- --CollegiumService.notification_mail_domains={{ . }}
+{{- end }}
+{{- with include "collegium.linkUrl" . }}
+- --CollegiumService.public_url={{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* Under which browsers find us; empty if nobody said. */ -}}
+{{- define "collegium.linkUrl" -}}
+{{- if .Values.notifications.publicUrl -}}{{ .Values.notifications.publicUrl | trimSuffix "/" }}
+{{- else if and .Values.ingress.enabled .Values.ingress.hosts -}}
+{{ ternary "https" "http" (not (empty .Values.ingress.tls)) }}://{{ first .Values.ingress.hosts }}
+{{- end -}}
+{{- end }}
+
+{{- define "collegium.toWebhooks" -}}
+{{- with .Values.networkPolicy.webhooks.ports -}}
+- ports:
+    {{- range . }}
+    - {protocol: TCP, port: {{ int . }}}
+    {{- end }}
+  {{- with $.Values.networkPolicy.webhooks.to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+{{- end }}
+
 {{- /* What api and controller are restarted for when it changes. */ -}}
 {{- define "collegium.serviceConfig" -}}
 {{- include "collegium.kubernetes" . -}}
@@ -122,7 +154,7 @@ volumeMounts:
 {{- end }}
 {{- define "collegium.roleConfig" -}}
 {{- include "collegium.serviceConfig" (index . 0) -}}
-{{- if and (eq (index . 1) "api") (index . 0).Values.mail.host -}}{{- include "collegium.mail" (index . 0) -}}{{- end -}}
+{{- if (index . 0).Values.mail.host -}}{{- include "collegium.mail" (index . 0) -}}{{- end -}}
 {{- end }}
 
 {{- /* Labels by which a Zero-to-JupyterHub hub lets our pods in. */ -}}

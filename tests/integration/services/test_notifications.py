@@ -28,6 +28,7 @@ from collegium.domain.jobs import Job, JobReason, JobSpec, JobState
 from collegium.domain.names import new_id
 from collegium.domain.notifications import DeliveryState
 from collegium.domain.resources import Resources
+from collegium.domain.schedules import ScheduleReason
 from collegium.services.controller.lease import LeaseLost
 from collegium.services.controller.loop import Controller
 from collegium.services.controller.options import ControlOptions
@@ -37,6 +38,7 @@ from collegium.services.notifications.options import NotificationOptions
 from collegium.services.notifications.post import Post
 from collegium.services.notifications.resolve import Found
 from collegium.services.notifications.web import Web
+from collegium.services.schedules import steps
 from integration.services.harness import BODY, Clock, FakeHub, Service, running_service
 from support.hooks import Hooks, running_hooks
 from support.installation import free_port
@@ -237,7 +239,6 @@ async def test_who_is_told_of_what(lab: World) -> None:
         {"channel": "me", "on": ["done"]},
     ]
     await lab.service.round(2)
-    lab.service.memory.succeed(job) if hasattr(lab.service.memory, "succeed") else None
     await lab.service.client("mia").post(f"/groups/physics/jobs/{job}/cancel")
     await lab.until(lambda: lab.mail.to("mia@example.org"))
     (message,) = lab.mail.to("mia@example.org")
@@ -253,6 +254,37 @@ async def test_who_is_told_of_what(lab: World) -> None:
     assert "hush-hush" not in text
     await lab.settled()
     assert [g.path for g in lab.hooks.got] == ["/ok"]
+
+
+async def test_schedules_and_sweeps(lab: World) -> None:
+    topics = ["schedule.paused", "schedule.missed", "sweep.ended", "job.cancelled"]
+    await lab.channel(events=topics)
+    client = lab.service.client()
+    body = {"name": "nightly", "recurrence": {"kind": "interval", "every": 86400}, "template": BODY}
+    made = (await client.post("/groups/physics/schedules", json=body)).json()["id"]
+
+    def tell(uow: UnitOfWork) -> None:
+        schedule = uow.schedules.get("physics", made, lock=True)
+        assert schedule is not None
+        steps.tell(uow, schedule, now(), "Missed", "Skip", "3 due times were missed.")
+        steps.pause(uow, schedule, ScheduleReason.FAILURE_STREAK, "Paused.", now())
+
+    await lab.service.database.writing(tell)
+    await lab.until(lambda: len(lab.hooks.got) == 2)
+    assert {g.body["event"] for g in lab.hooks.got} == {"schedule.paused", "schedule.missed"}
+    assert {g.body["schedule"]["name"] for g in lab.hooks.got} == {"nightly"}
+    # By hand it is no news.
+    await client.post(f"/groups/physics/schedules/{made}/resume", json={})
+    await client.post(f"/groups/physics/schedules/{made}/pause")
+    # A sweep is told of once, when all of it has ended, and its points are not.
+    job = {k: v for k, v in BODY.items() if k != "name"}
+    sweep = {"name": "many", "job": {**job, "notify": [{"channel": "ops", "on": ["done"]}]}, "array": 3}
+    answer = await client.post("/groups/physics/sweeps", json=sweep)
+    assert answer.status_code == 201, answer.text
+    await lab.service.round(2)
+    await client.post(f"/groups/physics/sweeps/{answer.json()['id']}/cancel")
+    await lab.until(lambda: len(lab.hooks.got) == 3)
+    assert (lab.hooks.got[2].body["event"], lab.hooks.got[2].body["sweep"]["name"]) == ("sweep.ended", "many")
 
 
 async def test_a_retry_waits_and_is_the_same_delivery(lab: World) -> None:
