@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from collegium.backends.local import create as create_local
+from collegium.backends.local.limits import Limiter
+from collegium.backends.memory import MemoryBackend
 from collegium.db import Database
 from collegium.domain.metrics import MAX_FILE, MAX_KEYS, MAX_POINTS
 from collegium.domain.names import new_id
@@ -15,7 +21,7 @@ from collegium.domain.usage import Usage
 from collegium.services.controller.lease import Lease
 from collegium.services.jobs import figure_rounds
 from collegium.services.jobs.figure_rounds import FigureRounds
-from integration.services.harness import Clock, Service
+from integration.services.harness import Clock, FakeHub, Service, running_service
 
 JOBS = "/groups/physics/jobs"
 FILE = "metrics.jsonl"
@@ -263,3 +269,18 @@ async def test_use_of_a_job_outlives_its_files(service: Service) -> None:
     after = (await service.client().get(f"{JOBS}/{waiting}/usage")).json()
     assert after == during
     assert after["started_at"] is not None
+
+
+async def test_a_real_process_is_measured_and_heard(seeded: Database, hub: FakeHub, tmp_path: Path) -> None:
+    backend = create_local(state_dir=tmp_path / "runs", homes_dir=tmp_path / "homes", limiter=Limiter("rlimit"))
+    place = cast(MemoryBackend, SimpleNamespace(backend=backend))
+    command = "for i in 3 2 1; do echo '{\"loss\":' $i'}' >> artifacts/metrics.jsonl; i=$(seq 200000 | tail -1); done"
+    async with running_service(seeded, hub, memory=place) as service, asyncio.timeout(60):
+        job = await service.submit(command=command)
+        while not (found := await figures(service, job))["complete"]:
+            await service.round()
+        assert (await service.job(job))["state"] == "Succeeded"
+        assert [s["points"] for s in found["items"]] == [[[0, 3.0], [1, 2.0], [2, 1.0]]]
+        used = (await service.client().get(f"{JOBS}/{job}/usage")).json()
+        assert sum(cores for _, cores in used["cpu"]) > 0
+        assert used["memory"][-1][1] > 0

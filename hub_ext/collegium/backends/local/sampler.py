@@ -15,6 +15,7 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 #: Seconds between the first lines, and how many there are before that doubles: a file grows with the logarithm of time.
 EVERY, PHASE = 2, 300
@@ -30,7 +31,7 @@ class Sampler:
     """``steps`` are those that put the program under its limits; ``meter`` is nvidia-smi if GPUs are to be measured."""
 
     def __init__(self, steps: list[str], meter: str = "", path: str = "usage") -> None:
-        self._groups = [folder for verb, _, folder in (s.partition("\t") for s in steps) if verb == "fresh"]
+        self._groups = groups(steps)
         self._path, self._fd = path, -1
         self._began = time.monotonic()
         self._due, self._lines, self._every = 0.0, 0, float(EVERY)
@@ -59,7 +60,8 @@ class Sampler:
         pids = descendants(mine) if self._gpus is not None or used is None or memory is None else []
         if used is None:
             used = int((reaped + sum(cpu_seconds(pid) for pid in pids)) * 1e6)
-        self._line(used, resident(pids) if memory is None else memory)
+        # A process that is just going holds nothing any more, which says nothing.
+        self._line(used, (resident(pids) or None) if memory is None else memory)
         if self._gpus is not None and (found := self._gpus.look(now, set(pids))) is not None:
             self._write(f"g {self._at()} {found[0]} {found[1]}\n")
         self._lines += 1
@@ -212,6 +214,30 @@ def read_gpus(text: str, pids: set[int]) -> tuple[int, int] | None:
         device, _, share = line.partition(", ")
         busy += int(share) * 10 if device in on and share.isdigit() else 0
     return busy, memory
+
+
+def group_facts(steps: list[str]) -> dict[str, Any]:
+    """What the cgroups know of a run's memory; they are removed, now that nobody is in them."""
+    facts: dict[str, Any] = {}
+    for folder in groups(steps):
+        for name in ("memory.events", "memory.oom_control"):
+            if _field(_read(f"{folder}/{name}"), "oom_kill"):
+                facts["oom"] = True
+        for name in ("memory.peak", "memory.max_usage_in_bytes"):
+            if text := _read(f"{folder}/{name}"):
+                facts["peak_memory"] = int(text)
+        try:
+            os.rmdir(folder)
+            # Succeeds for the last one out.
+            os.rmdir(os.path.dirname(folder))
+        except OSError:
+            pass
+    return facts
+
+
+def groups(steps: list[str]) -> list[str]:
+    """The cgroups into which these steps put a program."""
+    return [folder for verb, _, folder in (step.partition("\t") for step in steps) if verb == "fresh"]
 
 
 def descendants(pids: list[int]) -> list[int]:

@@ -167,9 +167,11 @@ class Run:
         self._log.close()
         if self._sampler is not None:
             self._sampler.close(self._reaped, self._peak)
+        from collegium.backends.local.sampler import group_facts
+
         problem = os.read(failure, 4096).decode(errors="replace")
         facts: dict[str, Any] = {"log_size": self._log.offset, "peak_memory": self._peak}
-        facts.update(self._limit_facts())
+        facts.update(group_facts(self._launch["limit"]))
         if problem:
             code, _, message = problem.partition("\0")
             facts.update(outcome="start_failed", exit_code=int(code), message=message[:400])
@@ -266,7 +268,8 @@ class Run:
             if now >= next_look:
                 next_look = now + TICK
                 self._reap()
-                self._sampler.look(now, _children, self._reaped)
+                if self._status is None:
+                    self._sampler.look(now, _children, self._reaped)
                 self._look_for_stop(now)
                 if self._deadline is not None and not self._signal_children(now):
                     break
@@ -358,28 +361,6 @@ class Run:
             self._log.write(data if self._masker is None else self._masker.feed(data))
             most -= len(data)
         return True
-
-    def _limit_facts(self) -> dict[str, Any]:
-        """What the cgroups know of the run's memory; they are removed, now that nobody is in them."""
-        facts: dict[str, Any] = {}
-        for step in self._launch["limit"]:
-            verb, _, folder = step.partition("\t")
-            if verb != "fresh":
-                continue
-            for name in ("memory.events", "memory.oom_control"):
-                for line in _read_lines(f"{folder}/{name}"):
-                    if line.startswith("oom_kill ") and int(line.split()[1]):
-                        facts["oom"] = True
-            for name in ("memory.peak", "memory.max_usage_in_bytes"):
-                for line in _read_lines(f"{folder}/{name}"):
-                    facts["peak_memory"] = int(line)
-            try:
-                os.rmdir(folder)
-                # Succeeds for the last one out.
-                os.rmdir(os.path.dirname(folder))
-            except OSError:
-                pass
-        return facts
 
 
 def _children() -> list[int]:
