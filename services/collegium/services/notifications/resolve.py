@@ -40,7 +40,7 @@ class Names:
 class CheckedResolver(Resolver):
     """Answers with addresses that were checked, and whoever asks connects to these and to no other."""
 
-    def initialize(self, lookup: Lookup, networks: Sequence[Network]) -> None:  # type: ignore[override]
+    def initialize(self, lookup: Lookup, networks: Sequence[Network]) -> None:
         """Tornado's constructor hook."""
         self._lookup, self._networks = lookup, networks
 
