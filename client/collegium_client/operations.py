@@ -491,7 +491,7 @@ def get_groups_group_jobs(
     tag: str | None = None,
     sweep: str | None = None,
     finished_before: datetime | None = None,
-    kind: m.JobKind | None = None,
+    kind: str | None = None,
     limit: int | None = None,
     cursor: str | None = None,
     sort: str | None = None,

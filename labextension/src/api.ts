@@ -1452,6 +1452,11 @@ export interface components {
        * @default null
        */
       before?: string | null;
+      /**
+       * Kind
+       * @default null
+       */
+      kind?: components['schemas']['JobKind'] | null;
     };
     /**
      * BulkIn
@@ -10704,6 +10709,8 @@ export interface operations {
         sweep?: string;
         /** @description Only jobs that were over by then. */
         finished_before?: string;
+        /** @description Commands or notebooks. */
+        kind?: string;
         /** @description limit */
         limit?: number;
         /** @description `next_cursor` of the page before. */

@@ -15,7 +15,7 @@ from collegium.db.job_tables import job_dependencies, job_tags
 from collegium.db.specs import spec_from_json, spec_to_json
 from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import Conflict
-from collegium.domain.jobs import TRANSITIONS, Job, JobFilter, JobReason, JobSort, JobState
+from collegium.domain.jobs import TRANSITIONS, Job, JobFilter, JobKind, JobReason, JobSort, JobState
 from collegium.domain.resources import Resources
 
 _j = t.jobs.c
@@ -371,6 +371,9 @@ def matching(statement: sa.Select[Any], group: str, filter: JobFilter) -> sa.Sel
         statement = statement.where(_j.finished_at < filter.finished_before)
     if filter.ids:
         statement = statement.where(_j.id.in_(sorted(filter.ids)))
+    if filter.kind is not None:
+        command = _j.spec["command"].as_string()
+        statement = statement.where(command == "" if filter.kind is JobKind.NOTEBOOK else command != "")
     for tag in sorted(filter.tags):
         chosen = sa.select(job_tags.c.job_id).where(job_tags.c.group_name == group, job_tags.c.tag == tag)
         statement = statement.where(_j.id.in_(chosen))

@@ -191,6 +191,7 @@ class JobFilter:
     sweep: str | None = None
     finished_before: datetime | None = None
     ids: frozenset[str] = frozenset()
+    kind: JobKind | None = None
 
 
 class JobSort(enum.StrEnum):

@@ -119,6 +119,9 @@ async def test_filters(service: Service) -> None:
     done = await ended(service, name="old fit")
     assert (await ask(service, action="cancel", filter={"tag": ["x"], "name": "FIT"}, dry_run=True))["matched"] == 1
     assert (await ask(service, action="cancel", filter={"name": a[:12]}, dry_run=True))["matched"] >= 1
+    kinds = [await ask(service, action="cancel", filter={"kind": k}, dry_run=True) for k in ("command", "notebook")]
+    listed = (await service.client().get(f"{JOBS}?kind=command&total=true")).json()["total"]
+    assert ([k["matched"] for k in kinds], listed) == ([2, 0], 3)
     assert (await ask(service, action="delete", filter={}, dry_run=True))["matched"] == 1
     moment = (await service.job(done))["finished_at"]
     assert (await ask(service, action="delete", filter={"before": moment}, dry_run=True))["matched"] == 0

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 
 from collegium.domain.errors import InvalidInput
-from collegium.domain.jobs import JobFilter, JobState
+from collegium.domain.jobs import JobFilter, JobKind, JobState
 from collegium.domain.names import check_user_name
 from collegium.domain.tags import MAX_TAGS
 from collegium.services.jobs.bulk import Action
@@ -44,6 +44,7 @@ class BulkFilter(Strict):
     before: Annotated[AwareDatetime, BeforeValidator(_moment)] | None = Field(
         default=None, title="Over before", description="Only jobs that were over by then."
     )
+    kind: Annotated[JobKind, one_of(JobKind)] | None = Field(default=None, title="Kind")
 
     def filter(self) -> JobFilter:
         """As the store knows it."""
@@ -54,6 +55,7 @@ class BulkFilter(Strict):
             frozenset(t.strip() for t in self.tag if t.strip()),
             None if self.sweep is None else self.sweep.removeprefix("none"),
             self.before,
+            kind=self.kind,
         )
 
 

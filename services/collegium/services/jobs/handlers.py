@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, Field
 
 from collegium.domain.errors import InvalidInput
-from collegium.domain.jobs import JobFilter, JobSort, JobState
+from collegium.domain.jobs import JobFilter, JobKind, JobSort, JobState
 from collegium.domain.names import check_user_name
 from collegium.domain.policy import Operation
 from collegium.services.endpoint import EVENT_STREAM, Endpoint, Header, Query
@@ -57,6 +57,7 @@ class FilterQuery(Query):
         default=None, pattern=r"^(none|swp-[0-9a-v]{26})$", description="Jobs of this sweep; `none`: of no sweep."
     )
     finished_before: AwareDatetime | None = Field(default=None, description="Only jobs that were over by then.")
+    kind: str | None = Field(default=None, pattern="^(command|notebook)$", description="Commands or notebooks.")
 
     def filter(self) -> JobFilter:
         """As the store knows it."""
@@ -69,6 +70,7 @@ class FilterQuery(Query):
             tags,
             None if self.sweep is None else self.sweep.removeprefix("none"),
             self.finished_before,
+            kind=JobKind(self.kind) if self.kind else None,
         )
 
 
