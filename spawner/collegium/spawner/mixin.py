@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from traitlets import HasTraits, Unicode, default
 
 from collegium.db import Database, UnitOfWork
+from collegium.db.engine import now
 from collegium.db.shared import shared_database
 from collegium.domain.errors import DomainError, Forbidden, NotFound
 from collegium.domain.groups import Actor
@@ -19,7 +20,7 @@ from collegium.domain.quota import WorkloadKind
 from collegium.domain.resources import CPU, MEMORY, Resources
 from collegium.hub.scopes import SERVICE, for_owner, for_server
 from collegium.quota.ledger import Claim, Ledger, usage
-from collegium.quota.servers import server_workload
+from collegium.quota.servers import server_workload, tell_of_server
 from collegium.settings import Settings
 from collegium.spawner import choices, form
 from collegium.spawner.refusals import refusal
@@ -128,7 +129,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             self.launch, self._manifest = spec, _manifest(spec)
             await self.apply_launch(spec)
             address = await super().start()
-            await settled(self.database.writing(lambda uow: Ledger().bind(uow, WorkloadKind.SERVER, self.workload_id)))
+            await settled(self.database.writing(self._bind))
             return address
         except DomainError as error:
             await self._give_back_if_over()
@@ -216,7 +217,21 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         decision = Ledger().reserve(uow, claim)
         if not decision.granted:
             raise decision.error()
+        text = f"{spec.image.display_name} on {spec.instance_type.display_name}."
+        tell_of_server(uow, claim, "Starting", "Requested", text, now())
         return spec
+
+    def _bind(self, uow: UnitOfWork) -> None:
+        Ledger().bind(uow, WorkloadKind.SERVER, self.workload_id)
+        place = uow.reservations.live_of(WorkloadKind.SERVER, self.workload_id)
+        if place is not None:
+            tell_of_server(uow, place, "Running", "Started", "", now())
+
+    def _release(self, uow: UnitOfWork) -> None:
+        place = uow.reservations.live_of(WorkloadKind.SERVER, self.workload_id)
+        if place is not None and Ledger().release(uow, WorkloadKind.SERVER, self.workload_id):
+            how = ("StartFailed", "It did not start.") if self._starting else ("Stopped", "")
+            tell_of_server(uow, place, "Stopped", *how, now())
 
     def _would_fit(self, uow: UnitOfWork, asked: Any) -> None:
         _, claim = self._resolve(uow, asked)
@@ -261,9 +276,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     async def _over(self) -> None:
         try:
             await self.after_server()
-            await settled(
-                self.database.writing(lambda uow: Ledger().release(uow, WorkloadKind.SERVER, self.workload_id))
-            )
+            await settled(self.database.writing(self._release))
         except (DomainError, OSError) as error:
             # The service's sweep finds it; the hub must not fail to stop a server because of it.
             self.log.error("Could not give back the place of %s: %s", self.workload_id, error)

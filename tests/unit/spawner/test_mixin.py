@@ -436,3 +436,18 @@ async def test_servers_are_told_where_the_service_is(bench) -> None:
     spawner.service_address = "http://127.0.0.1:10101/"
     spawner.hub.base_url = "/jupyter/hub/"
     assert spawner.get_env()["COLLEGIUM_SERVICE_URL"] == "http://127.0.0.1:10101/jupyter/services/collegium"
+
+
+async def test_what_becomes_of_a_server_is_told_in_its_group(bench) -> None:
+    spawner = bench.spawner(server="physics")
+    await spawner.start()
+    await spawner.stop()
+    # Seen to be over once more, which is no news.
+    await spawner.poll()
+    with bench.database.read() as uow:
+        told = uow.events.page(["physics"], 10, kinds=["server"], user="ann")
+    assert [(e.state, e.reason, e.name, e.object_id) for e in told] == [
+        ("Stopped", "Stopped", "physics", "ann/physics"),
+        ("Running", "Started", "physics", "ann/physics"),
+        ("Starting", "Requested", "physics", "ann/physics"),
+    ]
