@@ -242,7 +242,8 @@ def groups(steps: list[str]) -> list[str]:
 
 def descendants(pids: list[int]) -> list[int]:
     """These processes and all below them, at most MAX_PROCESSES."""
-    found, left = [], list(pids)
+    found: list[int] = []
+    left = list(pids)
     while left and len(found) < MAX_PROCESSES:
         pid = left.pop()
         found.append(pid)
