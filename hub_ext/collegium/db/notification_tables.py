@@ -10,7 +10,8 @@ channels = sa.Table(
     "channels",
     metadata,
     sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("group_name", sa.String(30), nullable=False),
+    # A later group of the same name must not speak to where this one did.
+    sa.Column("group_name", sa.String(30), sa.ForeignKey("groups.name", ondelete="CASCADE"), nullable=False),
     sa.Column("name", sa.String(63), nullable=False),
     sa.Column("kind", sa.String(8), nullable=False),
     sa.Column("addresses", sa.JSON, nullable=False),

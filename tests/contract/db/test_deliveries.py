@@ -158,6 +158,8 @@ def test_channels_and_own_settings(filled: Database) -> None:
         uow.deliveries.insert([delivery(ops.id)])
         uow.channels.delete(ops)
         assert (uow.channels.count("physics"), uow.deliveries.count()) == (0, {})
+        uow.groups.delete("chemistry")
+        assert uow.channels.count("chemistry") == 0
         own = OwnSettings("mia", "mia@example.org", frozenset({Topic.JOB_FAILED}), frozenset({"physics"}))
         assert uow.own_notifications.get("mia") == OwnSettings("mia")
         for settings in (own, replace(own, groups=None, enabled=False), replace(own, groups=frozenset())):

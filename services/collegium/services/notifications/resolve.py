@@ -18,8 +18,8 @@ Found = list[tuple[int, Any]]
 Lookup = Callable[[str, int], Awaitable[Found]]
 
 
-class OutOfReach(InvalidInput):
-    """Nothing may be sent to where a name leads."""
+class OutOfReach(Exception):
+    """Nothing may be sent to where a name leads; the text says why and not where."""
 
 
 class Names:
@@ -49,25 +49,26 @@ class CheckedResolver(Resolver):
         mistake."""
         found = await self._lookup(host, port)
         for _, address in found:
-            refuse(str(address[0]), self._networks)
+            if why := refusal(str(address[0]), self._networks):
+                raise OutOfReach(why)
         return found
 
 
-def refuse(address: str, networks: Sequence[Network], field: str = "url") -> None:
-    """Raise OutOfReach for an address that nothing may be sent to. What it is stays untold: it may be of a network that
+def refusal(address: str, networks: Sequence[Network]) -> str:
+    """Why nothing may be sent to an address, empty if it may. What it is stays untold: it may be of a network that
     whoever asks cannot look into."""
     plain = literal(address.partition("%")[0])
     why = "no address" if plain is None else forbidden(plain, networks)
-    if why:
-        raise OutOfReach(field, f"leads to {why}; an operator can allow networks (notification_networks)")
+    return f"leads to {why}; an operator can allow networks (notification_networks)" if why else ""
 
 
 async def check_reachable(url_host: str, port: int, lookup: Lookup, networks: Sequence[Network]) -> None:
-    """Raise OutOfReach for a host that leads nowhere allowed now. One that has no address now may have one later."""
+    """Raise InvalidInput for a host that leads nowhere allowed now. One that has no address now may have one later."""
     try:
         async with asyncio.timeout(3):
             found = await lookup(url_host, port)
     except (OSError, TimeoutError, UnicodeError):
         return
     for _, address in found:
-        refuse(str(address[0]), networks)
+        if why := refusal(str(address[0]), networks):
+            raise InvalidInput("url", why)

@@ -23,8 +23,8 @@ MOST, PATIENCE = 16, 10.0
 #: Bytes of an answer that are read and dropped; what says more is hung up on.
 MAX_ANSWER = 64 << 10
 _MAX_HEADERS = 16 << 10
-#: Answers after which another try may help; anything else that is no success is tried again all the same, but alone.
-_BUSY = {408, 425, 429, 502, 503, 504}
+#: With these, and all above 499, the place is in trouble and not the message.
+_BUSY = {408, 425, 429}
 
 
 class Web:
@@ -98,7 +98,7 @@ def _verdict(code: int) -> Try:
         return Try(True, f"answered {code}")
     if 300 <= code < 400:
         return Try(False, f"answered {code}: redirects are not followed, give the address that it leads to")
-    return Try(False, f"answered {code}", whole=code in _BUSY)
+    return Try(False, f"answered {code}", whole=code in _BUSY or code >= 500)
 
 
 def _trouble(error: BaseException | None) -> Try:
@@ -107,7 +107,7 @@ def _trouble(error: BaseException | None) -> Try:
     while cause is not None:
         match cause:
             case OutOfReach():
-                return Try(False, cause.message.removeprefix("url: "), whole=True)
+                return Try(False, str(cause), whole=True)
             case ssl.SSLCertVerificationError():
                 return Try(False, "its certificate cannot be trusted", whole=True)
             case ssl.SSLError():
