@@ -80,7 +80,8 @@ def test_the_way_to_it_is_open_for_these_alone(given: dict[str, Any], port: int)
             if kind == "NetworkPolicy" and (new := [r for r in body["spec"].get("egress", []) if r not in before]):
                 more[name] = new
         rule: dict[str, Any] = {"ports": [{"protocol": "TCP", "port": port}]}
-        assert more == dict.fromkeys(["lab-api", "lab-controller"], [rule | ({"to": to} if to else {})])
+        wanted = [rule | ({"to": to} if to else {})]
+        assert more == {"lab-api": wanted, "lab-controller": wanted}
 
 
 def test_api_and_controller_alone_roll_when_it_changes() -> None:
