@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from collegium.db import tables as t
 
@@ -22,7 +23,13 @@ class Leases:
         """Take or renew the lease; the generation, or None while another holds it."""
         row: Any = self._c.execute(sa.select(t.leases).where(_l.name == name).with_for_update()).one_or_none()
         if row is None:
-            self._c.execute(sa.insert(t.leases).values(name=name, holder=holder, generation=1, expires_at=now + ttl))
+            try:
+                with self._c.begin_nested():
+                    first = {"name": name, "holder": holder, "generation": 1, "expires_at": now + ttl}
+                    self._c.execute(sa.insert(t.leases).values(first))
+            except IntegrityError:
+                # Of two that found no row one was faster.
+                return None
             return 1
         if row.holder not in ("", holder) and row.expires_at > now:
             return None

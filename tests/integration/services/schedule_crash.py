@@ -57,7 +57,7 @@ class Process:
     ) -> None:
         self.calls, self.die_at, self.after, self.dead = 0, die_at, after, False
         store: Any = _Mortal(database, self, ("reading", "writing"))
-        volumes: Any = _Mortal(memory, self, ("snapshot", "discard"))
+        volumes: Any = _Mortal(memory, self, ("snapshot", "reuse_snapshot", "discard"))
         self.backend = replace(memory.backend, volumes=volumes)
         self.store, self.clock = store, clock
         self._begin()

@@ -61,6 +61,8 @@ BODIES: dict[Operation, object] = {
 }
 #: What can be done to the same object once only.
 ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE, Operation.CHANNEL_DELETE}
+#: Objects that are somebody's.
+OWNED = ("{job}", "{schedule}", "{sweep}")
 USERS = [*MEMBERS, "zoe", "root", "nobody"]
 GROUPS = ["physics", "chemistry", "nosuch", "Not A Group!"]
 
@@ -136,7 +138,7 @@ def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
     """Path, method, operation, group, whose job."""
     for path, method, operation in OPERATIONS:
         for group in GROUPS if "{group}" in path else [None]:
-            owned = any(f"{{{kind}}}" in path for kind in ("job", "schedule", "sweep"))
+            owned = any(kind in path for kind in OWNED)
             for owner in ["mia", "max"] if owned and group == "physics" else ["mia"]:
                 yield path, method, operation, group, owner
 
@@ -190,7 +192,7 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             want = expected(operation, user, group, service.hub.tokens[token]["scopes"], owner != user)
             if want == {200}:
                 # Allowed: done, or refused for another reason than permission.
-                own = any(f"{{{kind}}}" in path for kind in ("job", "schedule", "sweep")) or path.endswith("{group}/metrics")
+                own = any(kind in path for kind in OWNED) or path.endswith("{group}/metrics")
                 want = {200, 201} if not own or group == "physics" else {404}
                 want |= {404} if "{path}" in path else set()
                 # They did not log in with an account of the provider.

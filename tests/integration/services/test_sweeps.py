@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from collegium.db import UnitOfWork
-from collegium.domain.groups import Membership, Role
+from collegium.domain.groups import ManagedBy, Membership, Role
 from collegium.domain.jobs import JobFilter
 from collegium.domain.quota import Limits
+from collegium.domain.resources import Resources
 from collegium.services.sweeps.rounds import AHEAD
 from integration.services.harness import BODY, Service
 
@@ -230,15 +231,19 @@ async def test_a_point_that_cannot_be_is_seen(service: Service) -> None:
 async def test_all_jobs_run_in_what_the_first_was_granted(service: Service) -> None:
     made = await post(service, grid=None, array=2, concurrency=1)
 
-    def change(uow: UnitOfWork) -> None:
-        offer = uow.catalog.offer("physics")
-        small = next(i for i in offer.instance_types if i.name == "small")
-        uow.catalog.put_instance_type(replace(small, display_name="Other"))
+    await rounds(service, 2)
 
-    await rounds(service)
-    await end(service, made["id"])
+    def change(uow: UnitOfWork) -> None:
+        offer = uow.catalog
+        types = [replace(t, limits=Resources.parse({"cpu": "2", "memory": "2Gi"})) for t in offer.instance_types()]
+        offer.replace(ManagedBy.FILE, types, offer.images(), [], offer.grants())
+
+    await service.database.writing(change)
+    assert (await end(service, made["id"]))["state"] == "Succeeded"
     for point in await points(service, made["id"]):
-        assert (await service.job(point["job"]))["launch"] == made["launch"]
+        job = await service.job(point["job"])
+        assert job["launch"]["instance_type"] == made["launch"]["instance_type"]
+        assert job["resources"] == {"cpu": "1", "memory": "1Gi"}
 
 
 async def refused(service: Service, status: int = 400, **changes: Any) -> dict[str, Any]:
@@ -371,9 +376,12 @@ async def test_preview_and_pages(service: Service) -> None:
 
 
 async def test_two_sweeps_share_the_quota(service: Service) -> None:
-    await service.database.writing(
-        lambda uow: uow.groups.put(replace(uow.groups.get("physics") or 0, limits=Limits.parse({"cpu": "2"})))  # type: ignore[type-var]
-    )
+    def narrow(uow: UnitOfWork) -> None:
+        group = uow.groups.get("physics")
+        assert group is not None
+        uow.groups.put(replace(group, limits=Limits.parse({"cpu": "2"})))
+
+    await service.database.writing(narrow)
     first, second = [(await post(service, user, grid=None, array=3))["id"] for user in ("mia", "max")]
     await end(service, first)
     assert (await end(service, second))["state"] == "Succeeded"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 from collegium.backends.ports import Backend
 from collegium.db import Database, UnitOfWork
@@ -92,24 +92,30 @@ class SweepRounds:
 
     def _begin(self, sweep: OpenSweep) -> None:
         total = self._totals[sweep.id]
-        work: Coroutine[Any, Any, None]
+        work: Callable[[], Awaitable[None]]
         if sweep.cancel_requested and sweep.unasked:
-            work = self._cancel(sweep)
+            work = partial(self._cancel, sweep)
         elif not sweep.open and (sweep.cancel_requested or sweep.made >= total):
-            work = self._finish(sweep)
+            work = partial(self._finish, sweep)
         elif not sweep.cancel_requested and (room := room_of(sweep, total)):
-            work = self._make(sweep, room)
+            work = partial(self._make, sweep, room)
         else:
             return
         task = asyncio.create_task(self._alone(sweep, work))
         self._tasks[sweep.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(sweep.id, None))
+        task.add_done_callback(partial(self._ended, sweep.id))
 
-    async def _alone(self, sweep: OpenSweep, work: Coroutine[Any, Any, None]) -> None:
+    def _ended(self, sweep_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(sweep_id, None)
+        if not task.cancelled():
+            # Whatever there was to say of it was said; this only marks it as looked at.
+            task.exception()
+
+    async def _alone(self, sweep: OpenSweep, work: Callable[[], Awaitable[None]]) -> None:
         """One sweep's work, whose failure is only its own; after a failure it waits longer each time."""
         async with self._places:
             try:
-                await work
+                await work()
             except Conflict:
                 # Somebody was faster; the next round sees what they made of it.
                 return
@@ -121,9 +127,6 @@ class SweepRounds:
                 self._metrics.failure("sweep")
                 trace = not isinstance(error, DomainError)
                 _log.warning("sweep %s is tried again: %s", sweep.id, error, exc_info=trace)
-            finally:
-                # Never begun, if this was stopped before there was a place.
-                work.close()
 
     def _wait(self, sweep: OpenSweep) -> None:
         failures = self._backoff.get(sweep.id, (0.0, 0))[1]
