@@ -2,7 +2,6 @@
 
 import type * as api from './api';
 import { Http } from './http';
-import type * as wire from './wire';
 
 const enc = encodeURIComponent;
 const of = (group: string) => `/groups/${enc(group)}`;
@@ -19,33 +18,33 @@ export interface ActivityQuery {
 
 /** Below `Client`, which most callers have; every method throws ApiError. */
 export class Calls extends Http {
-  sweeps = (group: string, cursor?: string, limit?: number): Promise<wire.Page<wire.SweepOut>> =>
+  sweeps = (group: string, cursor?: string, limit?: number): Promise<api.SweepPage> =>
     this.json(`${of(group)}/sweeps`, { query: { cursor, limit } });
 
-  sweep = (group: string, id: string): Promise<wire.SweepDetail> => this.json(sweep(group, id));
+  sweep = (group: string, id: string): Promise<api.SweepDetail> => this.json(sweep(group, id));
 
-  sweepPoints = (group: string, id: string, cursor?: string): Promise<wire.Page<wire.PointOut>> =>
+  sweepPoints = (group: string, id: string, cursor?: string): Promise<api.PointPage> =>
     this.json(`${sweep(group, id)}/points`, { query: { cursor, limit: 200 } });
 
-  previewSweep = (group: string, body: wire.SweepIn): Promise<wire.SweepPreview> =>
+  previewSweep = (group: string, body: api.SweepIn): Promise<api.SweepPreview> =>
     this.send('POST', `${of(group)}/sweeps/preview`, body);
 
   /** `key` makes a repeat safe: the same key and body give the same sweep. */
-  submitSweep = (group: string, body: wire.SweepIn, key: string): Promise<wire.SweepOut> =>
+  submitSweep = (group: string, body: api.SweepIn, key: string): Promise<api.SweepOut> =>
     this.send('POST', `${of(group)}/sweeps`, body, { headers: { 'Idempotency-Key': key } });
 
-  cancelSweep = (group: string, id: string): Promise<wire.SweepOut> =>
+  cancelSweep = (group: string, id: string): Promise<api.SweepOut> =>
     this.send('POST', `${sweep(group, id)}/cancel`, {});
 
   deleteSweep = (group: string, id: string): Promise<unknown> => this.send('DELETE', sweep(group, id));
 
-  metrics = (group: string, job: string): Promise<wire.MetricsOut> =>
+  metrics = (group: string, job: string): Promise<api.FiguresOut> =>
     this.json(`${of(group)}/jobs/${enc(job)}/metrics`);
 
-  compareMetrics = (group: string, sweep: string, key?: string): Promise<wire.ComparedOut> =>
+  compareMetrics = (group: string, sweep: string, key?: string): Promise<api.ComparisonOut> =>
     this.json(`${of(group)}/metrics`, { query: { sweep, key } });
 
-  jobUsage = (group: string, job: string): Promise<wire.JobUsageOut> =>
+  jobUsage = (group: string, job: string): Promise<api.JobUsageOut> =>
     this.json(`${of(group)}/jobs/${enc(job)}/usage`);
 
   channels = (group: string): Promise<api.ChannelList> => this.json(`${of(group)}/channels`);
@@ -73,9 +72,9 @@ export class Calls extends Http {
   activity = (group: string | null, query: ActivityQuery): Promise<api.ActivityPage> =>
     this.json(`${group === null ? '' : of(group)}/activity`, { query: { ...query } });
 
-  secrets = (group: string): Promise<wire.Page<wire.SecretOut>> => this.json(`${of(group)}/secrets`);
+  secrets = (group: string): Promise<api.SecretList> => this.json(`${of(group)}/secrets`);
 
-  setSecret = (group: string, name: string, body: { value: string; description: string }): Promise<unknown> =>
+  setSecret = (group: string, name: string, body: api.SecretIn): Promise<unknown> =>
     this.send('PUT', `${of(group)}/secrets/${enc(name)}`, body);
 
   deleteSecret = (group: string, name: string): Promise<unknown> =>

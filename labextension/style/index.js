@@ -3,3 +3,4 @@ import './panel.css';
 import './main.css';
 import './account.css';
 import './plots.css';
+import './work.css';

@@ -17,7 +17,13 @@ afterEach(() => vi.unstubAllGlobals());
 describe('the profile menu', () => {
   it('has profile and password only where somebody keeps them', () => {
     const local = menuLinks(PAGE, null);
-    expect(titles(local)).toEqual(['API tokens', 'Your servers', 'Collegium portal', 'Log out']);
+    expect(titles(local)).toEqual([
+      'API tokens',
+      'Notifications',
+      'Your servers',
+      'Collegium portal',
+      'Log out'
+    ]);
     expect(local[0].href).toBe('/base/hub/token');
     const keycloak = menuLinks(
       PAGE,
@@ -33,6 +39,7 @@ describe('the profile menu', () => {
       'Your profile',
       'Change password',
       'API tokens',
+      'Notifications',
       'Your servers',
       'Log out'
     ]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { byDay, whatHappened } from '../activity/words';
+import { byDay, latest, whatHappened } from '../activity/words';
 import type { ChannelOut } from '../api';
 import { channelDraft, eventWords, splitAddresses, toChannel, toPatch } from '../notifications/form';
 
@@ -44,6 +44,10 @@ describe('activity', () => {
   it('is told by state, and by reason where that says more', () => {
     expect(whatHappened({ state: 'Failed', reason: 'OutOfMemory' })).toBe('failed: out of memory');
     expect(whatHappened({ state: 'Succeeded', reason: 'Completed' })).toBe('succeeded');
+  });
+  it('tells of each thing the last', () => {
+    const event = (id: string, sequence: number) => ({ kind: 'job', id, sequence });
+    expect(latest([event('b', 4), event('a', 3), event('b', 2)]).map(e => e.sequence)).toEqual([4, 3]);
   });
   it('stands under its day', () => {
     const now = new Date(2030, 4, 2, 12).getTime();

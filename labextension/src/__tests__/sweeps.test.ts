@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { JobIn } from '../api';
+import type { JobIn, PointOut } from '../api';
 import {
   axisError,
   emptyAxis,
@@ -12,9 +12,8 @@ import {
   type AxisDraft,
   type SweepDraft
 } from '../sweeps/axis';
-import { parts, pointText, progressText, sorted } from '../sweeps/progress';
+import { parts, pointText, progressText, sorted } from '../sweeps/words';
 import { fromSweep, valuesText } from '../sweeps/refill';
-import type { PointOut } from '../wire';
 
 const JOB: JobIn = {
   name: 'tune',

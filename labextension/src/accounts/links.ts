@@ -11,6 +11,7 @@ export function menuLinks(page: HubPage, account: AccountLinks | null | undefine
     link('Your profile', account?.profile_url, 'profile'),
     link('Change password', account?.password_url, 'password'),
     link('API tokens', account?.tokens_url || pages.tokens, 'tokens'),
+    link('Notifications', pages.notifications, 'notifications'),
     link('Your servers', pages.hub, 'servers'),
     link('Collegium portal', pages.portal, 'portal'),
     link('Log out', account?.logout_url || pages.logout, 'logout')

@@ -5,7 +5,8 @@ import type { ActivityOut } from '../api';
 import { openSweep } from '../sweeps/actions';
 import { Feed } from './Feed';
 
-const AT_ONCE = 15;
+/** Events; a job alone makes four. */
+const AT_ONCE = 60;
 /** A busy group's events come in hundreds; the list follows them in steps. */
 const PAUSE = 2000;
 

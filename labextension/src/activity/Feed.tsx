@@ -6,11 +6,11 @@ import type { ActivityOut } from '../api';
 import type { Client } from '../client';
 import { age } from '../format';
 import { useNow } from '../hooks';
-import { byDay, KINDS, whatHappened } from './words';
+import { byDay, KINDS, latest, whatHappened } from './words';
 
 const PAUSE = 30_000;
 
-/** What happened last, newest first: in one group, or in all that one is in. */
+/** What happened to each thing last, newest first: in one group, or in all that one is in. */
 export function Feed(props: {
   client: Client;
   /** Null: all. */
@@ -69,7 +69,7 @@ export function Feed(props: {
         retry={reload}
         empty={kind || mine ? 'Nothing of that kind happened lately.' : 'Nothing happened yet.'}
       >
-        {byDay(items ?? [], now).map(([title, rows]) => (
+        {byDay(latest(items ?? []), now).map(([title, rows]) => (
           <React.Fragment key={`${title}/${rows[0].sequence}`}>
             <h4 className="clg-feed-day">{title}</h4>
             <ol className="clg-feed-list">

@@ -37,6 +37,17 @@ export function day(at: string, now: number): string {
         });
 }
 
+/** Of each object what happened to it last; the items are the newest first. */
+export function latest<T extends { kind: string; id: string }>(items: readonly T[]): T[] {
+  const seen = new Set<string>();
+  return items.filter(({ kind, id }) => {
+    const key = `${kind}/${id}`;
+    const first = !seen.has(key);
+    seen.add(key);
+    return first;
+  });
+}
+
 /** Rows of one day together, in the order in which they come. */
 export function byDay<T extends { at: string }>(items: readonly T[], now: number): [string, T[]][] {
   const days: [string, T[]][] = [];

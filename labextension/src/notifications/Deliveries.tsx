@@ -6,12 +6,23 @@ import type { DeliveryOut } from '../api';
 import type { Client } from '../client';
 import { eventWords } from './form';
 
+/** Between looks at messages that are on their way. */
+const PAUSE = 3000;
+
 /** What went out, what did not, and why. */
 export function Deliveries(props: { client: Client; group: string; channel: string }): JSX.Element {
   const { client, group, channel } = props;
   const { items, problem, more, busy, reload } = usePages(`deliveries/${group}/${channel}`, cursor =>
     client.deliveries(group, channel, cursor)
   );
+  const waiting = items?.some(row => row.state === 'Pending') ?? false;
+  React.useEffect(() => {
+    if (waiting) {
+      const timer = setInterval(() => !document.hidden && reload(), PAUSE);
+      return () => clearInterval(timer);
+    }
+    return undefined;
+  }, [waiting, reload]);
   return (
     <section aria-label={`Deliveries of ${channel}`} data-testid="collegium-deliveries">
       <div className="clg-bar">

@@ -26,6 +26,10 @@ export function LinePlot(props: PlotProps): JSX.Element {
       }
       return after;
     });
+  const text = (s: Series) => {
+    const value = at === null ? null : valueAt(s.points, at);
+    return value === null ? '' : formatValue(value, yKind);
+  };
   return (
     <figure
       className="clg-plot"
@@ -37,6 +41,13 @@ export function LinePlot(props: PlotProps): JSX.Element {
         <span id={`${id}-t`} className="clg-plot-title">
           {title}
         </span>
+        {at !== null && (
+          <span className="clg-plot-place" data-testid="collegium-plot-place">
+            {[`${props.xLabel} ${formatValue(at, xKind)}`, series.length === 1 && text(series[0])]
+              .filter(Boolean)
+              .join(': ')}
+          </span>
+        )}
         <span className="clg-spacer" />
         {positive && !table && (
           <button type="button" className="clg-link" aria-pressed={log} onClick={() => setLog(!log)}>
@@ -58,16 +69,7 @@ export function LinePlot(props: PlotProps): JSX.Element {
       ) : (
         <>
           <Drawing {...props} id={id} all={series} series={drawn} log={log} at={at} setAt={setAt} />
-          <Legend
-            series={series}
-            hidden={hidden}
-            toggle={toggle}
-            text={s => {
-              const value = at === null ? null : valueAt(s.points, at);
-              return value === null ? '' : formatValue(value, yKind);
-            }}
-            place={at === null ? '' : `${props.xLabel} ${formatValue(at, xKind)}`}
-          />
+          {series.length > 1 && <Legend series={series} hidden={hidden} toggle={toggle} text={text} />}
           {left > 0 && (
             <p className="clg-hint">
               {left} {left === 1 ? 'value that is' : 'values that are'} not above 0 cannot stand on a
@@ -85,12 +87,10 @@ function Legend(props: {
   hidden: ReadonlySet<string>;
   toggle: (id: string) => void;
   text: (series: Series) => string;
-  place: string;
 }): JSX.Element {
   const { series, hidden } = props;
   return (
     <div className="clg-plot-legend">
-      <span className="clg-plot-place">{props.place}</span>
       {series.map((s, index) => (
         <button
           key={s.id}
@@ -98,7 +98,6 @@ function Legend(props: {
           className={`clg-plot-key ${seriesClass(index)}`}
           aria-pressed={!hidden.has(s.id)}
           title={hidden.has(s.id) ? `Show ${s.name}` : `Hide ${s.name}`}
-          disabled={series.length === 1}
           onClick={() => props.toggle(s.id)}
         >
           <svg width="18" height="8" aria-hidden="true">

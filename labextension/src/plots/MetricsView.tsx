@@ -1,9 +1,9 @@
 import * as React from 'react';
 
+import type { SeriesOut } from '../api';
 import { Problem } from '../accounts/parts';
 import type { Client } from '../client';
 import { isFinal } from '../format';
-import type { SeriesOut } from '../wire';
 import { LinePlot } from './LinePlot';
 import { useLive } from './live';
 import { formatNumber } from './scale';
@@ -23,7 +23,7 @@ export function MetricsView(props: {
     client.metrics(job.group, job.id)
   );
   return (
-    <div className="clg-scroll clg-plots" data-testid="collegium-metrics">
+    <div className="clg-plots" data-testid="collegium-metrics">
       <Problem of={problem} retry={reload} />
       {!value && !problem && (
         <p className="clg-hint" role="status">

@@ -1,9 +1,9 @@
 import * as React from 'react';
 
+import type { JobUsageOut } from '../api';
 import { Problem } from '../accounts/parts';
 import type { Client } from '../client';
 import { isFinal } from '../format';
-import type { JobUsageOut } from '../wire';
 import { LinePlot } from './LinePlot';
 import { useLive } from './live';
 import { formatValue, type Kind } from './scale';
@@ -33,7 +33,7 @@ export function UsageView(props: {
   );
   const drawn = value ? FIGURES.filter(figure => value[figure.key].length > 0) : [];
   return (
-    <div className="clg-scroll clg-plots" data-testid="collegium-job-usage">
+    <div className="clg-plots" data-testid="collegium-job-usage">
       <Problem of={problem} retry={reload} />
       {!value && !problem && (
         <p className="clg-hint" role="status">

@@ -1,11 +1,11 @@
 import * as React from 'react';
 
+import type { SecretOut } from '../api';
 import { useAction } from '../accounts/load';
 import { Problem } from '../accounts/parts';
 import { ApiError, type Client } from '../client';
 import { errorAt, serverErrors } from '../errors';
 import { Field } from '../widgets/Field';
-import type { SecretOut } from '../wire';
 
 /** A new secret, or another value for one. The value goes out and never comes back. */
 export function SecretForm(props: {
@@ -24,7 +24,9 @@ export function SecretForm(props: {
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
     void save
-      .run(() => client.setSecret(group, name.trim(), { value, description: description.trim() }))
+      .run(() =>
+        client.setSecret(group, name.trim(), { ...(value ? { value } : {}), description: description.trim() })
+      )
       .then(done => done && props.onDone(name.trim()));
   };
   const errors =
@@ -32,7 +34,7 @@ export function SecretForm(props: {
   const placed = ['name', 'value', 'description'].some(field => errorAt(errors, field, true));
   return (
     <form className="clg-form clg-card" data-testid="collegium-secret-form" onSubmit={submit}>
-      <h3>{secret ? `Another value for ${secret.name}` : 'New secret'}</h3>
+      <h3>{secret ? `Secret ${secret.name}` : 'New secret'}</h3>
       {!placed && <Problem of={save.problem} />}
       {!secret && (
         <Field
@@ -59,9 +61,13 @@ export function SecretForm(props: {
       )}
       <Field
         id="clg-secret-value"
-        title="Value"
-        required
-        description="Kept sealed. Nobody can read it here again, not even you; jobs get it in their environment."
+        title={secret ? 'Another value' : 'Value'}
+        required={!secret}
+        description={
+          secret
+            ? 'Empty keeps the one that is there; nobody can read it here, not even you.'
+            : 'Kept sealed. Nobody can read it here again, not even you; jobs get it in their environment.'
+        }
         error={errorAt(errors, 'value', true)}
       >
         {aria =>
@@ -70,7 +76,7 @@ export function SecretForm(props: {
               {...aria}
               className="clg-input clg-code"
               rows={4}
-              required
+              required={!secret}
               autoComplete="off"
               spellCheck={false}
               value={value}
@@ -81,7 +87,7 @@ export function SecretForm(props: {
               {...aria}
               type="password"
               className="clg-input clg-code"
-              required
+              required={!secret}
               autoComplete="new-password"
               data-testid="collegium-secret-value"
               value={value}
@@ -113,7 +119,7 @@ export function SecretForm(props: {
           data-testid="collegium-secret-save"
           disabled={save.busy}
         >
-          {secret ? 'Replace the value' : 'Keep it'}
+          {secret ? 'Save' : 'Keep it'}
         </button>
         <button type="button" className="clg-button" onClick={props.onCancel}>
           Cancel

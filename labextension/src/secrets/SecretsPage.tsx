@@ -1,9 +1,9 @@
 import * as React from 'react';
 
+import type { SecretOut } from '../api';
 import { useAction, useLoad } from '../accounts/load';
 import { Confirmed, Listed, Problem, Table, Time } from '../accounts/parts';
 import type { Client } from '../client';
-import type { SecretOut } from '../wire';
 import { SecretForm } from './SecretForm';
 
 /** A group's secrets: which there are and who uses them, never what they are. */
@@ -50,6 +50,11 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
           </div>
         )
       )}
+      {value?.problem && (
+        <p className="clg-notice" data-testid="collegium-secrets-problem">
+          {value.problem}
+        </p>
+      )}
       <Problem of={remove.problem} />
       <p role="status" className="clg-hint">
         {said}
@@ -73,10 +78,10 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
             <tr key={row.name} data-secret={row.name}>
               <td className="clg-path">{row.name}</td>
               <td>{row.description || <span className="clg-hint">–</span>}</td>
-              <td>{usedBy(row.used_by)}</td>
+              <td>{usedBy(row.used_by ?? 0)}</td>
               <td>
                 <Time at={row.updated_at} />
-                <div className="clg-hint">made by {row.created_by}</div>
+                <div className="clg-hint">by {row.updated_by}</div>
               </td>
               {may && (
                 <td className="clg-cell-actions">
@@ -97,7 +102,7 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
                     testid="collegium-secret-delete"
                     question={
                       row.used_by
-                        ? `Delete ${row.name}? It is ${usedBy(row.used_by)}: those that start later fail.`
+                        ? `Delete ${row.name}? It is ${usedBy(row.used_by ?? 0)}: those that start later fail.`
                         : `Delete ${row.name}? Its value is gone for good.`
                     }
                     danger

@@ -1,10 +1,10 @@
 import * as React from 'react';
 
+import type { PointOut, SweepDetail } from '../api';
 import type { Actions } from '../actions';
 import { StateBadge } from '../panels/StateBadge';
 import { formatNumber } from '../plots/scale';
-import type { PointOut, SweepDetail } from '../wire';
-import { parameterNames, pointText, sorted, valueText, type Order } from './progress';
+import { parameterNames, pointText, sorted, valueText, type Order } from './words';
 
 /** All points that were fetched: sorted by any column, a box to draw each, a link to its job. */
 export function PointTable(props: {

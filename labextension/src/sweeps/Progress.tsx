@@ -1,7 +1,7 @@
 import * as React from 'react';
 
-import type { SweepOut } from '../wire';
-import { parts, progressText } from './progress';
+import type { SweepOut } from '../api';
+import { parts, progressText } from './words';
 
 /** A bar with a part for each state, and the same in words. */
 export function Progress({ sweep, bare }: { sweep: SweepOut; bare?: boolean }): JSX.Element {

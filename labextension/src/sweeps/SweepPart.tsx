@@ -1,8 +1,8 @@
 import * as React from 'react';
 
+import type { SweepIn } from '../api';
 import { toJob } from '../draft';
 import type { FormModel } from '../widgets/FormModel';
-import type { SweepIn } from '../wire';
 import { toSweep } from './axis';
 import { SweepFields } from './SweepFields';
 import { SweepPreview } from './SweepPreview';

@@ -1,12 +1,12 @@
 import * as React from 'react';
 
+import type { PointOut, SweepDetail } from '../api';
 import { Problem } from '../accounts/parts';
 import type { Client } from '../client';
 import { LinePlot } from '../plots/LinePlot';
 import { useLive } from '../plots/live';
 import type { Series } from '../plots/series';
-import type { PointOut, SweepDetail } from '../wire';
-import { parameterNames, pointText } from './progress';
+import { parameterNames, pointText } from './words';
 
 /** A figure of the jobs over their steps, and its last value over the points. */
 export function SweepPlots(props: {

@@ -1,9 +1,9 @@
 import * as React from 'react';
 
+import type { SweepIn, SweepPreview as Preview } from '../api';
 import { ApiError, messageOf, type Client } from '../client';
 import { Table } from '../accounts/parts';
-import type { SweepIn, SweepPreview as Preview } from '../wire';
-import { valueText } from './progress';
+import { valueText } from './words';
 
 const PAUSE = 500;
 

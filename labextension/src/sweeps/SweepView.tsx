@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import type { PointOut, SweepDetail } from '../api';
 import { usePages } from '../accounts/load';
 import { More, Problem } from '../accounts/parts';
 import type { Actions } from '../actions';
@@ -9,10 +10,9 @@ import { useNow } from '../hooks';
 import { StateBadge } from '../panels/StateBadge';
 import { useLive } from '../plots/live';
 import { formatNumber } from '../plots/scale';
-import type { PointOut, SweepDetail } from '../wire';
 import { cancelSweep, cloneSweep, deleteSweep } from './actions';
 import { Progress } from './Progress';
-import { pointText } from './progress';
+import { pointText } from './words';
 import { PointTable } from './PointTable';
 import { SweepPlots } from './SweepPlots';
 import { useNews } from './SweepsSection';
@@ -40,12 +40,7 @@ export function SweepView({ actions, client, group, id, onGone }: Props): JSX.El
   React.useEffect(() => setEnded(!!sweep && !live), [sweep, live]);
   useNews(actions, reload);
   return (
-    <div
-      className="clg-scroll clg-sweep"
-      data-testid="collegium-sweep"
-      data-state={sweep?.state}
-      data-sweep-id={id}
-    >
+    <div className="clg-sweep" data-testid="collegium-sweep" data-state={sweep?.state} data-sweep-id={id}>
       <Problem of={problem} retry={reload} />
       {sweep ? (
         <>
@@ -131,8 +126,8 @@ function Header(props: {
         <p className="clg-sweep-best" data-testid="collegium-sweep-best">
           {best ? (
             <>
-              Best so far: <strong>{`${objective.metric} ${formatNumber(best.value)}`}</strong> at point{' '}
-              {best.point}
+              {final ? 'Best' : 'Best so far'}:{' '}
+              <strong>{`${objective.metric} ${formatNumber(best.value)}`}</strong> at point {best.point}
               {Object.keys(best.values).length > 0 && ` with ${pointText(best.values)}`}.{' '}
               <button
                 type="button"

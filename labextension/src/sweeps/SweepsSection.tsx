@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import type { SweepOut } from '../api';
 import { usePages } from '../accounts/load';
 import { Listed, More } from '../accounts/parts';
 import type { Actions } from '../actions';
@@ -7,10 +8,9 @@ import { age, isFinal } from '../format';
 import { useNow } from '../hooks';
 import { StateBadge } from '../panels/StateBadge';
 import { formatNumber } from '../plots/scale';
-import type { SweepOut } from '../wire';
 import { openSweep } from './actions';
 import { Progress } from './Progress';
-import { pointText } from './progress';
+import { pointText } from './words';
 
 /** The group's sweeps, newest first. */
 export function SweepsSection({ actions }: { actions: Actions }): JSX.Element | null {

@@ -1,10 +1,10 @@
 /** What the buttons of a sweep do, apart from how they look. */
 
+import type { SpaceIn } from './axis';
 import type { Actions } from '../actions';
-import type { JobDetail } from '../api';
+import type { JobDetail, SweepDetail } from '../api';
 import { cloneDraft } from '../clone';
 import { emptyDraft } from '../draft';
-import type { SpaceIn, SweepDetail } from '../wire';
 import { fromSweep } from './refill';
 
 interface Named {

@@ -1,8 +1,12 @@
 /** What stands in the fields of a sweep, and the sweep that it makes. Text stays text until it is sent. */
 
-import type { JobIn, JsonValue } from '../api';
+import type { DrawnAxisIn, GridAxisIn, JobIn, JsonValue, SweepIn } from '../api';
 import type { FieldErrors } from '../errors';
-import type { AxisIn, SpaceIn, SweepIn, Values } from '../wire';
+
+export type Values = Record<string, JsonValue>;
+/** An axis of either kind of space, as it is sent. */
+export type AxisIn = Partial<GridAxisIn & DrawnAxisIn>;
+export type SpaceIn = Pick<SweepIn, 'grid' | 'random' | 'list' | 'array'>;
 
 export type SweepKind = 'grid' | 'random' | 'list' | 'array';
 /** How a parameter's values are given; `between` is for random points only, `steps` and `spread` for grids only. */

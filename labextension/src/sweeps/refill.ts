@@ -1,7 +1,7 @@
 /** The fields of a sweep filled from one that was. */
 
+import type { AxisIn, SpaceIn } from './axis';
 import type { JsonValue } from '../api';
-import type { AxisIn, SpaceIn } from '../wire';
 import { emptyAxis, emptySweep, parseValues, type AxisDraft, type SweepDraft } from './axis';
 
 function text(value: unknown): string {

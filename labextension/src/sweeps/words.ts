@@ -1,7 +1,8 @@
 /** How far a sweep is, and its points in order. */
 
+import type { Values } from './axis';
+import type { PointOut, SweepOut } from '../api';
 import { formatNumber } from '../plots/scale';
-import type { PointOut, SweepOut, Values } from '../wire';
 
 /** In the order of a job's life; what has no job yet is `waiting`. */
 export const STATES = ['Succeeded', 'Failed', 'Cancelled', 'Running', 'Preparing', 'Pending'] as const;
