@@ -4,6 +4,12 @@ import type { Client } from './client';
 
 const DEBOUNCE = 400;
 
+/** Something that is not what it was: a job, a schedule, a sweep. */
+export interface Change {
+  kind: string;
+  id: string;
+}
+
 export class ChangeStream {
   /** The stream broke and is not yet back. */
   interrupted = false;
@@ -12,11 +18,11 @@ export class ChangeStream {
   private group = '';
   private lastEventId = '';
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private jobs = new Set<string>();
+  private readonly gathered = new Map<string, Change>();
 
   constructor(
     private readonly client: Client,
-    private readonly onChanges: (jobs: string[]) => void,
+    private readonly onChanges: (changes: Change[]) => void,
     private readonly onState: () => void
   ) {}
 
@@ -61,18 +67,18 @@ export class ChangeStream {
 
   private gather(data: string): void {
     try {
-      const change = JSON.parse(data) as { kind?: string; id?: string };
-      if (change.kind === 'job' && change.id) {
-        this.jobs.add(change.id);
+      const { kind, id } = JSON.parse(data) as Partial<Change>;
+      if (kind && id) {
+        this.gathered.set(`${kind}/${id}`, { kind, id });
       }
     } catch {
       return; // not one of ours
     }
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      const jobs = [...this.jobs];
-      this.jobs.clear();
-      this.onChanges(jobs);
+      const changes = [...this.gathered.values()];
+      this.gathered.clear();
+      this.onChanges(changes);
     }, DEBOUNCE);
   }
 }

@@ -1,13 +1,15 @@
-/** The one place that knows the service's addresses. */
+/** With `calls.ts` and `jobCalls.ts` the one place that knows the service's addresses. */
 
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 
 import type * as api from './api';
 import { compareVersions } from './format';
-import { ApiError, CLIENT_VERSION, Http, type Query } from './http';
+import { ApiError, CLIENT_VERSION, type Query } from './http';
+import { JobCalls } from './jobCalls';
 import { follow, type FollowOptions } from './sse';
 
 export { ApiError, CLIENT_VERSION, messageOf, type FailureKind } from './http';
+export type { JobQuery } from './jobCalls';
 
 const API_VERSION = 'v1';
 /** A log that is already long is followed from its last MiB; the page would not keep more lines anyway. */
@@ -45,6 +47,8 @@ export interface Pages {
   hub: string;
   home: string;
   portal: string;
+  /** Where one sets what one wants to be told of. */
+  notifications: string;
   tokens: string;
   logout: string;
   /** Where an invitation is accepted; asks for a login first. */
@@ -58,18 +62,11 @@ export function pagesOf(page: HubPage): Pages {
     hub: `${hub}home`,
     home: service,
     portal: `${service}portal`,
+    notifications: `${service}portal#/notifications`,
     tokens: `${hub}token`,
     logout: `${hub}logout`,
     accept: `${service}invitation/accept`
   };
-}
-
-export interface JobQuery {
-  state?: string;
-  user?: string;
-  text?: string;
-  limit?: number;
-  cursor?: string;
 }
 
 /** A page of a list that can be searched. */
@@ -88,7 +85,7 @@ type Stream = Omit<FollowOptions, 'open'>;
 const enc = encodeURIComponent;
 
 /** Typed calls of the REST API; every method throws ApiError. */
-export class Client extends Http {
+export class Client extends JobCalls {
   constructor(readonly page: HubPage) {
     super(page.base, page.token);
   }
@@ -100,10 +97,6 @@ export class Client extends Http {
   catalog = (group: string): Promise<api.CatalogOut> => this.json(`/groups/${enc(group)}/catalog`);
   /** The service's own description; the form is drawn from it. */
   openapi = (): Promise<unknown> => this.json('/openapi.json');
-
-  jobs(group: string, query: JobQuery): Promise<api.JobPage> {
-    return this.json(`/groups/${enc(group)}/jobs`, { query: { ...query } });
-  }
 
   job = (group: string, id: string): Promise<api.JobDetail> => this.json(this.jobPath(group, id));
 

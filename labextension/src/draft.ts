@@ -1,8 +1,12 @@
 /** What stands in the form, and the job that it makes. Text stays text until it is sent, so that nothing typed is lost. */
 
-import type { CatalogOut, JobIn, JsonValue } from './api';
-import { parameterValue, type Parameter } from './parameters';
+import type { CatalogOut, Ending, JobIn, JsonValue, Need, RetryOn } from './api';
+import { declared, initialText, parameterValue, type Parameter } from './parameters';
+import { emptySchedule, type ScheduleDraft } from './schedules/rhythm';
+import { emptySweep, type SweepDraft } from './sweeps/axis';
 import { checkText, typedValue, type FieldSpec } from './schema';
+import type { FieldErrors } from './errors';
+import { more } from './draftMore';
 
 export type CopyMode = 'none' | 'all' | 'only';
 
@@ -11,19 +15,56 @@ export interface Row {
   value: string;
 }
 
+/** After which failures again, and how long that waits; texts as typed. */
+export interface RetryDraft {
+  on: RetryOn[];
+  exitCodes: string;
+  base: string;
+  factor: string;
+  longest: string;
+}
+
+export interface DependsDraft {
+  jobs: { id: string; name: string }[];
+  need: Need;
+  ending: Ending;
+}
+
+export type JobEnd = 'succeeded' | 'failed' | 'cancelled' | 'done';
+
+/** Whom to tell about which ends: a channel of the group, or `me`. */
+export interface NotifyDraft {
+  channel: string;
+  on: JobEnd[];
+}
+
 export interface Draft {
   kind: 'command' | 'notebook';
+  when: 'once' | 'schedule' | 'sweep';
+  schedule: ScheduleDraft;
+  sweep: SweepDraft;
   /** Plain fields of the schema by name: name, command, timeout_seconds, and those that we do not know yet. */
   texts: Record<string, string>;
   notebookPath: string;
   kernel: string;
+  /** Source of the notebook's parameters cell, for the service to read; null without one. */
+  cell: string | null;
+  /** Of the cell, or as they were declared for a job. */
   parameters: Parameter[];
+  /** The declarations go along: they are the job's own and not those of a cell. */
+  declared: boolean;
   parameterTexts: Record<string, string>;
   /** Parameters that the user added by hand; values are JSON. */
   added: Row[];
   instanceType: string;
   image: string;
   environment: Row[];
+  /** Name in the environment, and name of the group's secret. */
+  secrets: Row[];
+  retry: RetryDraft;
+  depends: DependsDraft;
+  tags: string[];
+  notify: NotifyDraft[];
   copy: CopyMode;
   directory: string;
   /** One path a line. */
@@ -32,31 +73,49 @@ export interface Draft {
   parameterNote: string;
 }
 
-export type FieldErrors = Record<string, string>;
-
-/** Fields that the form draws in its own way; all others of the schema are drawn as plain ones. */
-export const OWN_FIELDS = [
+/** Fields of a request that are put together from several of the form. */
+export const COMPOSED = [
   'name',
   'command',
   'notebook',
   'instance_type',
   'image',
   'environment',
-  'working_directory'
+  'working_directory',
+  'parameters',
+  'values',
+  'secrets',
+  'retry',
+  'depends_on',
+  'tags',
+  'notify'
 ];
+/** Those that the form draws in its own way; all others of the schema are drawn as plain ones. */
+export const OWN_FIELDS = [...COMPOSED, 'timeout_seconds', 'retries', 'priority', 'notes'];
+export const RETRY_ON: RetryOn[] = ['exit_code', 'signal', 'out_of_memory', 'timeout', 'lost'];
 
 export function emptyDraft(): Draft {
   return {
     kind: 'command',
+    when: 'once',
+    schedule: emptySchedule(),
+    sweep: emptySweep(),
     texts: { name: '', command: '' },
     notebookPath: '',
     kernel: '',
+    cell: null,
     parameters: [],
+    declared: false,
     parameterTexts: {},
     added: [],
     instanceType: '',
     image: '',
     environment: [],
+    secrets: [],
+    retry: { on: RETRY_ON, exitCodes: '', base: '0', factor: '2', longest: '3600' },
+    depends: { jobs: [], need: 'all', ending: 'succeeded' },
+    tags: [],
+    notify: [],
     copy: 'none',
     directory: '',
     files: '',
@@ -65,7 +124,7 @@ export function emptyDraft(): Draft {
 }
 
 /** A draft for a notebook; `path` is relative to the home directory. */
-export function notebookDraft(path: string, parameters: Parameter[], parameterNote: string): Draft {
+export function notebookDraft(path: string, cell: string | null): Draft {
   const slash = path.lastIndexOf('/');
   const file = path.slice(slash + 1);
   const directory = slash < 0 ? '' : path.slice(0, slash);
@@ -74,13 +133,31 @@ export function notebookDraft(path: string, parameters: Parameter[], parameterNo
     kind: 'notebook',
     texts: { name: file, command: '' },
     notebookPath: file,
-    parameters,
-    parameterTexts: Object.fromEntries(parameters.map(p => [p.name, p.initial])),
+    cell,
     // The home itself may be large, so a notebook that lies right there goes alone unless the user says otherwise.
     copy: directory === '' ? 'only' : 'all',
     directory,
     files: file,
-    parameterNote
+    parameterNote:
+      cell === null
+        ? 'No cell of this notebook has the tag “parameters”. Tag the cell with the default values to get fields for them.'
+        : 'Reading the cell tagged “parameters” …'
+  };
+}
+
+/** The draft with what the service read out of its cell; what was typed meanwhile stays. */
+export function withParameters(draft: Draft, found: { readable: boolean; items: Parameter[] }): Draft {
+  const note = !found.readable
+    ? 'The cell tagged “parameters” is not Python; add parameters by name.'
+    : found.items.length > 0
+      ? 'From the cell tagged “parameters”. What you do not change keeps the notebook’s value.'
+      : 'The cell tagged “parameters” assigns nothing.';
+  const initial = found.items.map(p => [p.name, initialText(p)]);
+  return {
+    ...draft,
+    parameters: found.items,
+    parameterTexts: { ...Object.fromEntries(initial), ...draft.parameterTexts },
+    parameterNote: note
   };
 }
 
@@ -120,11 +197,12 @@ export function toJob(draft: Draft, specs: FieldSpec[]): { job: JobIn; errors: F
   if (!job.image) {
     errors.image = 'choose one';
   }
+  const values = parameters(draft, errors);
   if (draft.kind === 'notebook') {
     if (!draft.notebookPath.trim()) {
       errors['notebook.path'] = 'is needed';
     }
-    job.notebook = { path: draft.notebookPath.trim(), parameters: parameters(draft, errors) };
+    job.notebook = { path: draft.notebookPath.trim(), parameters: values };
     if (draft.kernel.trim()) {
       job.notebook.kernel = draft.kernel.trim();
     }
@@ -133,10 +211,12 @@ export function toJob(draft: Draft, specs: FieldSpec[]): { job: JobIn; errors: F
     if (!job.command.trim()) {
       errors.command = 'is needed';
     }
+    if (Object.keys(values).length > 0) {
+      job.values = values;
+    }
   }
-  const environment = draft.environment.filter(row => row.name.trim() !== '');
-  if (environment.length > 0) {
-    job.environment = Object.fromEntries(environment.map(row => [row.name.trim(), row.value]));
+  if (draft.declared && draft.parameters.length > 0) {
+    job.parameters = Object.fromEntries(draft.parameters.map(p => [p.name, declared(p)]));
   }
   if (draft.copy !== 'none') {
     const files = draft.copy === 'only' ? lines(draft.files) : null;
@@ -145,6 +225,7 @@ export function toJob(draft: Draft, specs: FieldSpec[]): { job: JobIn; errors: F
     }
     job.working_directory = { path: draft.directory.trim(), files };
   }
+  more(draft, job, errors);
   return { job, errors };
 }
 
@@ -155,21 +236,27 @@ function plainFields(draft: Draft, specs: FieldSpec[], job: JobIn, errors: Field
       continue;
     }
     const wrong = checkText(spec, text);
-    if (wrong && (!OWN_FIELDS.includes(spec.name) || spec.name === 'name' || spec.name === 'command')) {
+    const composed = COMPOSED.includes(spec.name);
+    if (wrong && (!composed || spec.name === 'name' || spec.name === 'command')) {
       errors[spec.name] = wrong;
-    } else if (!OWN_FIELDS.includes(spec.name) && text.trim() !== '') {
+    } else if (!composed && text.trim() !== '') {
       Object.assign(job, { [spec.name]: typedValue(spec, text) });
     }
   }
 }
 
-/** Only what differs from the notebook: what is not sent stays exactly as it is written there. */
+/** Where errors of values stand. */
+export function valuesField(draft: Draft): string {
+  return draft.kind === 'notebook' ? 'notebook.parameters' : 'values';
+}
+
+/** Only what differs from the program's own: what is not sent stays exactly as it is written there. */
 function parameters(draft: Draft, errors: FieldErrors): Record<string, JsonValue> {
   const values: [string, JsonValue][] = [];
   for (const parameter of draft.parameters) {
     const { value, error } = parameterValue(parameter, draft.parameterTexts[parameter.name] ?? '');
     if (error) {
-      errors[`notebook.parameters.${parameter.name}`] = error;
+      errors[`${valuesField(draft)}.${parameter.name}`] = error;
     } else if (value !== undefined) {
       values.push([parameter.name, value]);
     }
@@ -186,39 +273,4 @@ function parameters(draft: Draft, errors: FieldErrors): Record<string, JsonValue
     }
   });
   return Object.fromEntries(values);
-}
-
-/** Where the service says that the fault is; one field, or several. */
-export function serverErrors(message: string, details: Record<string, unknown>): FieldErrors {
-  const errors: FieldErrors = {};
-  if (typeof details.field === 'string' && details.field) {
-    errors[normal(details.field)] = message;
-  }
-  const list = Array.isArray(details.fields)
-    ? details.fields
-    : Array.isArray(details.errors)
-      ? details.errors
-      : [];
-  for (const entry of list) {
-    const { field, message: text } = (entry ?? {}) as { field?: unknown; message?: unknown };
-    if (typeof field === 'string' && field) {
-      errors[normal(field)] = typeof text === 'string' ? text : message;
-    }
-  }
-  return errors;
-}
-
-/** Validators put where they looked (`body`) before the field. */
-function normal(field: string): string {
-  return field.replace(/^body\./, '');
-}
-
-/** The error that stands at a field: its own, or one of something inside it that has no place of its own. */
-export function errorAt(errors: FieldErrors, field: string, inner = false): string {
-  const own = errors[field];
-  if (own || !inner) {
-    return own ?? '';
-  }
-  const key = Object.keys(errors).find(k => k.startsWith(`${field}.`));
-  return key ? `${key.slice(field.length + 1)}: ${errors[key]}` : '';
 }

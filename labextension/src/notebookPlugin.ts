@@ -10,7 +10,7 @@ import type { Widget } from '@lumino/widgets';
 import { messageOf } from './client';
 import { notebookDraft, type Draft } from './draft';
 import { collegiumIcon } from './icons';
-import { notebookLanguage, parametersCell, parseParameters } from './parameters';
+import { parametersCell } from './parameters';
 import { CommandIDs } from './tokens';
 
 /** Notebook widgets by what we need of them; the notebook package itself is not needed for that. */
@@ -57,6 +57,19 @@ export const notebookPlugin: JupyterFrontEndPlugin<void> = {
         }
       }
     });
+    commands.addCommand(CommandIDs.scheduleNotebookFile, {
+      label: 'Run on a Schedule',
+      caption: 'Make a schedule of the group that runs this notebook',
+      icon: collegiumIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      isVisible: () => selectedNotebook(browsers) !== null,
+      execute: async () => {
+        const item = selectedNotebook(browsers);
+        if (item) {
+          await openForm(app, documents, item.path, 'schedule');
+        }
+      }
+    });
     // The schema puts it into the notebook's toolbar, where users can move or hide it.
     toolbar?.addFactory<NotebookWidget>('Notebook', 'collegium-run-as-job', panel => {
       const button = new ToolbarButton({
@@ -77,12 +90,17 @@ function selectedNotebook(browsers: IFileBrowserFactory | null): Contents.IModel
   return items.length === 1 && items[0].type === 'notebook' ? items[0] : null;
 }
 
-async function openForm(app: JupyterFrontEnd, documents: IDocumentManager, path: string): Promise<void> {
+async function openForm(
+  app: JupyterFrontEnd,
+  documents: IDocumentManager,
+  path: string,
+  when: Draft['when'] = 'once'
+): Promise<void> {
   try {
     const content = await savedNotebook(app, documents, path);
     const local = app.serviceManager.contents.localPath(path);
     await app.commands.execute(CommandIDs.newJob, {
-      draft: draftOf(local, content) as unknown as ReadonlyPartialJSONObject
+      draft: { ...draftOf(local, content), when } as unknown as ReadonlyPartialJSONObject
     });
   } catch (error) {
     Notification.error(`Cannot run “${path}” as a job: ${messageOf(error)}`, { autoClose: false });
@@ -107,23 +125,5 @@ async function savedNotebook(
 }
 
 function draftOf(path: string, content: unknown): Draft {
-  const notebook = (content ?? {}) as { cells?: unknown; metadata?: unknown };
-  const source = parametersCell(notebook);
-  const language = notebookLanguage(notebook);
-  if (source === null) {
-    return notebookDraft(
-      path,
-      [],
-      'No cell of this notebook has the tag “parameters”. Tag the cell with the default values to get fields for them.'
-    );
-  }
-  if (!/^i?python/.test(language)) {
-    return notebookDraft(path, [], `Parameters of ${language} notebooks cannot be read; add them by name.`);
-  }
-  const parameters = parseParameters(source);
-  const note =
-    parameters.length > 0
-      ? 'From the cell tagged “parameters”. What you do not change keeps the notebook’s value.'
-      : 'The cell tagged “parameters” assigns nothing.';
-  return notebookDraft(path, parameters, note);
+  return notebookDraft(path, parametersCell((content ?? {}) as { cells?: unknown }));
 }

@@ -2,11 +2,10 @@
 
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import type { ContextOut } from './api';
 import type * as api from './api';
-import { ChangeStream } from './changes';
+import { ChangeStream, type Change } from './changes';
 import { ApiError, Client, messageOf, type HubPage } from './client';
-import { remember, remembered } from './remember';
+import { firstGroup, remember } from './remember';
 import { backoff, sleep } from './sse';
 import type { ICollegium } from './tokens';
 
@@ -17,7 +16,7 @@ export class Session implements ICollegium {
   status: Status = 'loading';
   /** What to tell the user in any state but `ready`. */
   problem = '';
-  context: ContextOut | null = null;
+  context: api.ContextOut | null = null;
   group: api.GroupRef | null = null;
   /** What the user may do in the group; null until it is known. */
   rights: api.GroupOut | null = null;
@@ -28,6 +27,7 @@ export class Session implements ICollegium {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _jobsChanged = new Signal<this, string | null>(this);
+  private readonly _objectsChanged = new Signal<this, Change | null>(this);
   private connection: AbortController | null = null;
   private groupScope: AbortController | null = null;
   private readonly stream: ChangeStream | null;
@@ -38,14 +38,11 @@ export class Session implements ICollegium {
       this.client &&
       new ChangeStream(
         this.client,
-        jobs => {
-          jobs.forEach(id => this._jobsChanged.emit(id));
-          void this.refreshUsage();
-        },
+        changes => this.onChanges(changes),
         () => this._changed.emit()
       );
     // A hidden browser tab needs no stream; browsers allow few connections to one host.
-    document.addEventListener('visibilitychange', () => this.onVisibility());
+    document.addEventListener('visibilitychange', this.onVisibility);
   }
 
   /** Something that panels draw has changed. */
@@ -56,6 +53,11 @@ export class Session implements ICollegium {
   /** The job with this id may have changed; null: any of them. */
   get jobsChanged(): ISignal<this, string | null> {
     return this._jobsChanged;
+  }
+
+  /** This schedule or sweep may have changed; null: any of them. */
+  get objectsChanged(): ISignal<this, Change | null> {
+    return this._objectsChanged;
   }
 
   /** Live updates broke and are not yet back; polling goes on. */
@@ -76,17 +78,14 @@ export class Session implements ICollegium {
   }
 
   /** First contact, tried again with growing pauses while the service does not answer. */
-  async connect(): Promise<void> {
-    this.connection?.abort();
-    this.groupScope?.abort();
-    this.stream?.stop();
+  async connect(group?: string): Promise<void> {
+    this.leave();
     const scope = (this.connection = new AbortController());
     if (!this.client) {
-      this.set(
+      return this.set(
         'no-hub',
-        'This JupyterLab was not started by JupyterHub, so there are no groups and no jobs here.'
+        'JupyterHub did not start this JupyterLab, so here are no groups and no jobs.'
       );
-      return;
     }
     this.set(this.status === 'unavailable' ? 'unavailable' : 'loading', this.problem);
     for (let n = 0; !scope.signal.aborted; n++) {
@@ -96,7 +95,7 @@ export class Session implements ICollegium {
         if (!scope.signal.aborted) {
           this.context = context;
           this.set('ready', '');
-          this.choose(this.initialGroup(context));
+          this.choose(firstGroup(context, [group ?? this.group?.name, this.page?.serverName]));
         }
         return;
       } catch (error) {
@@ -106,6 +105,12 @@ export class Session implements ICollegium {
       }
       await sleep(backoff(n + 1), scope.signal);
     }
+  }
+
+  dispose(): void {
+    this.leave();
+    document.removeEventListener('visibilitychange', this.onVisibility);
+    Signal.clearData(this);
   }
 
   /** Chooses a group by name; unknown names are ignored. */
@@ -125,7 +130,7 @@ export class Session implements ICollegium {
 
   /** Own jobs, and everybody's for those who lead the group. */
   mayCancel(job: { user: string }): boolean {
-    const leads = this.group?.role === 'admin' || this.context?.user.platform_admin === true;
+    const leads = this.group?.role === 'admin' || !!this.context?.user.platform_admin;
     return (job.user === this.user || leads) && !this.denied('job.cancel');
   }
 
@@ -135,13 +140,34 @@ export class Session implements ICollegium {
       return this.connect();
     }
     await Promise.all([this.refreshContext(), this.refreshUsage()]);
-    this._jobsChanged.emit(null);
+    this.emitAll();
   }
 
-  /** A job was changed from here; do not wait for the stream to say so. */
-  touch(id: string | null): void {
-    this._jobsChanged.emit(id);
+  /** A job, or another thing, was changed from here; do not wait for the stream to say so. */
+  touch(id: string | null, kind = 'job'): void {
+    this.onChanges([{ kind, id: id ?? '' }]);
+  }
+
+  private onChanges(changes: Change[]): void {
+    for (const change of changes) {
+      if (change.kind === 'job') {
+        this._jobsChanged.emit(change.id || null);
+      } else {
+        this._objectsChanged.emit(change);
+      }
+    }
     void this.refreshUsage();
+  }
+
+  private emitAll(): void {
+    this._jobsChanged.emit(null);
+    this._objectsChanged.emit(null);
+  }
+
+  private leave(): void {
+    this.connection?.abort();
+    this.groupScope?.abort();
+    this.stream?.stop();
   }
 
   private set(status: Status, problem: string): void {
@@ -166,22 +192,6 @@ export class Session implements ICollegium {
     return false;
   }
 
-  /** The group of the server we run in, else the one used last, else the first. */
-  private initialGroup(context: ContextOut): api.GroupRef | null {
-    const names = [
-      this.group?.name,
-      context.servers.find(s => s.name === this.page?.serverName)?.group,
-      remembered(context.user.name)
-    ];
-    for (const name of names) {
-      const group = context.groups.find(g => g.name === name);
-      if (group) {
-        return group;
-      }
-    }
-    return context.groups[0] ?? null;
-  }
-
   private choose(group: api.GroupRef | null): void {
     this.groupScope?.abort();
     this.stream?.stop();
@@ -192,7 +202,7 @@ export class Session implements ICollegium {
     }
     this.group = group;
     this._changed.emit();
-    this._jobsChanged.emit(null);
+    this.emitAll();
     if (group) {
       void this.refreshUsage();
       void this.refreshRights();
@@ -232,7 +242,7 @@ export class Session implements ICollegium {
           this._changed.emit();
         }
       } catch {
-        // Only greys out buttons; without it the service still refuses what is not allowed.
+        return; // only greys out buttons; without it the service still refuses what is not allowed
       }
     }
   }
@@ -265,7 +275,7 @@ export class Session implements ICollegium {
           return;
         }
         await this.refreshUsage();
-        this._jobsChanged.emit(null);
+        this.emitAll();
         if (!this.stream?.running) {
           this.openStream(); // it was refused before; the reason may be gone
         }
@@ -279,12 +289,12 @@ export class Session implements ICollegium {
     }
   }
 
-  private onVisibility(): void {
+  private readonly onVisibility = (): void => {
     if (document.hidden) {
       this.stream?.stop();
     } else if (this.status === 'ready') {
       this.openStream();
       void this.refresh();
     }
-  }
+  };
 }

@@ -23,6 +23,12 @@ export const CommandIDs = {
   refresh: 'collegium:refresh',
   newJob: 'collegium:new-job',
   openJob: 'collegium:open-job',
+  newSchedule: 'collegium:new-schedule',
+  openSchedule: 'collegium:open-schedule',
+  editSchedule: 'collegium:edit-schedule',
+  openQueue: 'collegium:open-queue',
+  openSweep: 'collegium:open-sweep',
   runNotebook: 'collegium:run-notebook',
-  runNotebookFile: 'collegium:run-notebook-file'
+  runNotebookFile: 'collegium:run-notebook-file',
+  scheduleNotebookFile: 'collegium:schedule-notebook-file'
 } as const;

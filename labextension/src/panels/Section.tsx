@@ -1,5 +1,6 @@
-import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
+
+import { Icon } from '../icon';
 
 /** A part of the sidebar that can be folded. */
 export function Section(props: {
@@ -9,10 +10,13 @@ export function Section(props: {
   children: React.ReactNode;
   open?: boolean;
   grow?: boolean;
+  /** What is folded asks for nothing. */
+  lazy?: boolean;
 }): JSX.Element {
   const [open, setOpen] = React.useState(props.open ?? true);
+  // What was never looked at asks the service for nothing.
+  const [seen, setSeen] = React.useState(open);
   const body = `clg-section-${props.id}`;
-  const Caret = open ? caretDownIcon : caretRightIcon;
   return (
     <section
       className={`clg-section${props.grow && open ? ' clg-section-grow' : ''}`}
@@ -25,16 +29,20 @@ export function Section(props: {
             className="clg-fold"
             aria-expanded={open}
             aria-controls={body}
-            onClick={() => setOpen(!open)}
+            data-testid={`collegium-section-${props.id}`}
+            onClick={() => {
+              setSeen(true);
+              setOpen(!open);
+            }}
           >
-            <Caret.react tag="span" className="clg-icon" />
+            <Icon name={open ? 'down' : 'right'} />
             {props.title}
           </button>
         </h3>
         {open && props.tools}
       </header>
       <div id={body} className="clg-section-body" hidden={!open}>
-        {props.children}
+        {seen && props.children}
       </div>
     </section>
   );

@@ -1,26 +1,32 @@
-import { addIcon, refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Ending } from '../accounts/Ending';
 import { menuLinks } from '../accounts/links';
 import { ProfileMenu } from '../accounts/ProfileMenu';
 import type { Actions } from '../actions';
+import { ActivitySection } from '../activity/ActivitySection';
 import { useSignal } from '../hooks';
+import { Icon } from '../icon';
 import type { JobList } from '../joblist';
+import { SchedulesSection } from '../schedules/SchedulesSection';
 import type { Session } from '../session';
+import { SweepsSection } from '../sweeps/SweepsSection';
 import { Jobs } from './Jobs';
 import { Resources } from './Resources';
 import { Section } from './Section';
 import { StatusView } from './Status';
 
+/** Pixels of a job's row in the sidebar. */
+const ROW = 88;
+
 export interface PanelProps {
-  session: Session;
   jobs: JobList;
   actions: Actions;
 }
 
 /** The whole panel. */
-export function Sidebar({ session, jobs, actions }: PanelProps): JSX.Element {
+export function Sidebar({ jobs, actions }: PanelProps): JSX.Element {
+  const { session } = actions;
   useSignal(session.changed);
   const { client, context } = session;
   return (
@@ -32,7 +38,7 @@ export function Sidebar({ session, jobs, actions }: PanelProps): JSX.Element {
       )}
       {context && <Ending rows={context.ending} />}
       {session.status === 'ready' ? (
-        <Content session={session} jobs={jobs} actions={actions} />
+        <Content jobs={jobs} actions={actions} />
       ) : (
         <StatusView session={session} />
       )}
@@ -40,7 +46,8 @@ export function Sidebar({ session, jobs, actions }: PanelProps): JSX.Element {
   );
 }
 
-function Content({ session, jobs, actions }: PanelProps): JSX.Element {
+function Content({ jobs, actions }: PanelProps): JSX.Element {
+  const { session } = actions;
   const { context, group } = session;
   if (!group) {
     return (
@@ -63,24 +70,78 @@ function Content({ session, jobs, actions }: PanelProps): JSX.Element {
         <Resources session={session} />
       </Section>
       <Section
+        id="schedules"
+        title="Schedules"
+        open={false}
+        tools={
+          <button
+            type="button"
+            className="clg-button clg-small"
+            data-testid="collegium-new-schedule"
+            disabled={!!session.denied('schedule.create')}
+            title={session.denied('schedule.create') || 'Make a schedule'}
+            onClick={() => actions.newSchedule()}
+          >
+            <Icon name="add" />
+            New schedule
+          </button>
+        }
+      >
+        <SchedulesSection key={group.name} actions={actions} />
+      </Section>
+      <Section
+        id="sweeps"
+        title="Sweeps"
+        open={false}
+        lazy
+        tools={
+          <button
+            type="button"
+            className="clg-button clg-small"
+            data-testid="collegium-new-sweep"
+            disabled={!!session.denied('sweep.submit')}
+            title={session.denied('sweep.submit') || 'Run a job with many values'}
+            onClick={() => actions.newJob({ when: 'sweep' })}
+          >
+            <Icon name="add" />
+            New sweep
+          </button>
+        }
+      >
+        <SweepsSection key={group.name} actions={actions} />
+      </Section>
+      <Section id="activity" title="Recent activity" open={false} lazy>
+        <ActivitySection key={group.name} actions={actions} />
+      </Section>
+      <Section
         id="jobs"
         title="Jobs"
         grow
         tools={
-          <button
-            type="button"
-            className="clg-button clg-primary clg-small"
-            data-testid="collegium-new-job"
-            disabled={!!denied}
-            title={denied || 'Submit a new job'}
-            onClick={() => actions.newJob()}
-          >
-            <addIcon.react tag="span" className="clg-icon clg-icon-inverse" />
-            New job
-          </button>
+          <>
+            <button
+              type="button"
+              className="clg-link"
+              data-testid="collegium-open-queue"
+              onClick={() => actions.host.open({ what: 'queue', group: group.name })}
+            >
+              Queue
+            </button>
+            <button
+              type="button"
+              className="clg-button clg-primary clg-small"
+              data-testid="collegium-new-job"
+              disabled={!!denied}
+              title={denied || 'Submit a new job'}
+              onClick={() => actions.newJob()}
+            >
+              <Icon name="add" />
+              New job
+            </button>
+          </>
         }
       >
-        <Jobs session={session} jobs={jobs} actions={actions} />
+        <Jobs jobs={jobs} actions={actions} height={ROW} />
       </Section>
     </>
   );
@@ -117,7 +178,7 @@ function GroupSwitcher({ session }: { session: Session }): JSX.Element {
           aria-label="Refresh"
           onClick={() => void session.refresh()}
         >
-          <refreshIcon.react tag="span" className="clg-icon" />
+          <Icon name="refresh" />
         </button>
       </div>
       {group?.description && <p className="clg-hint">{group.description}</p>}

@@ -18,11 +18,21 @@ import { UserImport } from '../accounts/UserImport';
 import { UserPage } from '../accounts/UserPage';
 import { Users } from '../accounts/Users';
 import { pagesOf, type Client } from '../client';
+import { OwnSettings } from '../notifications/OwnSettings';
 import { Home } from './Home';
+import { isWork, WorkPages } from './WorkPages';
 import { Navigation } from './Navigation';
 import { go, href, useRoute, type GroupPage, type Route } from './route';
 
 const TITLES: Record<GroupPage, string> = {
+  jobs: 'Jobs',
+  'new-job': 'New job',
+  schedules: 'Schedules',
+  sweeps: 'Sweeps',
+  queue: 'Queue',
+  activity: 'Recent activity',
+  notifications: 'Notifications',
+  secrets: 'Secrets',
   members: 'Members',
   invitations: 'Invitations',
   audit: 'Audit log',
@@ -108,6 +118,8 @@ function titleOf(route: Route, group?: string): string {
       return 'Import users';
     case 'identity':
       return 'Identity';
+    case 'notifications':
+      return 'Your notifications';
     case 'audit':
       return 'Audit log of the platform';
     case 'unknown':
@@ -129,9 +141,13 @@ function Body({
   const toUsers = () => go({ page: 'users' });
   switch (route.page) {
     case 'home':
-      return <Home context={context} />;
+      return <Home client={client} context={context} />;
     case 'group':
-      return <GroupTab key={route.group} client={client} group={route.group} tab={route.tab} />;
+      return isWork(route.tab) ? (
+        <WorkPages key={route.group} client={client} route={{ ...route, tab: route.tab }} />
+      ) : (
+        <GroupTab key={route.group} client={client} group={route.group} tab={route.tab} />
+      );
     case 'users':
       return (
         <Users
@@ -156,6 +172,8 @@ function Body({
       return <UserImport client={client} />;
     case 'identity':
       return <Identity client={client} />;
+    case 'notifications':
+      return <OwnSettings client={client} groups={context.groups} />;
     case 'audit':
       return <Audit client={client} group={null} />;
     default:
@@ -177,5 +195,7 @@ function GroupTab({ client, group, tab }: { client: Client; group: string; tab: 
       return <Audit client={client} group={group} />;
     case 'revoked':
       return <Revocations client={client} group={group} />;
+    default:
+      return <></>;
   }
 }

@@ -8,6 +8,13 @@ import { go, href, type GroupPage, type Route } from './route';
 
 /** Each page of a group, and the operation that shows whether it is for this person. */
 const TABS: readonly { tab: GroupPage; title: string; operation: string }[] = [
+  { tab: 'jobs', title: 'Jobs', operation: 'job.list' },
+  { tab: 'schedules', title: 'Schedules', operation: 'schedule.list' },
+  { tab: 'sweeps', title: 'Sweeps', operation: 'sweep.list' },
+  { tab: 'queue', title: 'Queue', operation: 'queue.read' },
+  { tab: 'activity', title: 'Recent activity', operation: 'group.activity' },
+  { tab: 'notifications', title: 'Notifications', operation: 'channel.list' },
+  { tab: 'secrets', title: 'Secrets', operation: 'secret.list' },
   { tab: 'members', title: 'Members', operation: 'group.members' },
   { tab: 'invitations', title: 'Invitations', operation: 'invitation.list' },
   { tab: 'audit', title: 'Audit log', operation: 'group.audit' },
@@ -34,6 +41,12 @@ export function Navigation(props: { client: Client; context: ContextOut; route: 
     <nav className="clg-nav" aria-label="Pages">
       <a href="#/" aria-current={route.page === 'home' ? 'page' : undefined}>
         Your groups
+      </a>
+      <a
+        href={href({ page: 'notifications' })}
+        aria-current={route.page === 'notifications' ? 'page' : undefined}
+      >
+        Your notifications
       </a>
       {group && (
         <>

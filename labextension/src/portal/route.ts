@@ -2,16 +2,36 @@
 
 import * as React from 'react';
 
-export const GROUP_PAGES = ['members', 'invitations', 'audit', 'revoked'] as const;
+export const GROUP_PAGES = [
+  'jobs',
+  'new-job',
+  'schedules',
+  'sweeps',
+  'queue',
+  'activity',
+  'notifications',
+  'secrets',
+  'members',
+  'invitations',
+  'audit',
+  'revoked'
+] as const;
+/** Those that have a page for each of their objects, and the parts that such a page may have. */
+const OBJECTS: Partial<Record<GroupPage, readonly string[]>> = {
+  jobs: ['log', 'metrics', 'usage', 'details', 'history', 'artifacts'],
+  schedules: ['edit'],
+  sweeps: []
+};
 export type GroupPage = (typeof GROUP_PAGES)[number];
 
 export type Route =
   | { page: 'home' }
-  | { page: 'group'; group: string; tab: GroupPage }
+  | { page: 'group'; group: string; tab: GroupPage; id?: string; part?: string }
   | { page: 'users' }
   | { page: 'user'; id: string }
   | { page: 'user-new' }
   | { page: 'user-import' }
+  | { page: 'notifications' }
   | { page: 'identity' }
   | { page: 'audit' }
   | { page: 'unknown' };
@@ -29,20 +49,19 @@ export function parseRoute(hash: string): Route {
     return { page: 'unknown' };
   }
   const [first, second, third, ...rest] = parts;
-  if (rest.length > 0) {
-    return { page: 'unknown' };
-  }
   if (!first) {
     return { page: 'home' };
   }
   if (first === 'groups' && second) {
-    const tab = third ?? 'members';
-    return isGroupPage(tab) ? { page: 'group', group: second, tab } : { page: 'unknown' };
+    return parseGroup(second, third ?? 'members', rest);
+  }
+  if (rest.length > 0) {
+    return { page: 'unknown' };
   }
   if (third === undefined && first === 'users') {
     return second === undefined ? { page: 'users' } : { page: 'user', id: second };
   }
-  if (second === undefined && (first === 'identity' || first === 'audit')) {
+  if (second === undefined && (first === 'identity' || first === 'audit' || first === 'notifications')) {
     return { page: first };
   }
   if (second === undefined && first === 'new-user') {
@@ -52,6 +71,18 @@ export function parseRoute(hash: string): Route {
     return { page: 'user-import' };
   }
   return { page: 'unknown' };
+}
+
+function parseGroup(group: string, tab: string, [id, part, ...rest]: string[]): Route {
+  if (!isGroupPage(tab) || rest.length > 0) {
+    return { page: 'unknown' };
+  }
+  if (id === undefined) {
+    return { page: 'group', group, tab };
+  }
+  const parts = OBJECTS[tab];
+  const known = parts && (part === undefined || parts.includes(part));
+  return known ? { page: 'group', group, tab, id, ...(part && { part }) } : { page: 'unknown' };
 }
 
 function isGroupPage(name: string): name is GroupPage {
@@ -64,7 +95,11 @@ export function href(route: Exclude<Route, { page: 'unknown' }>): string {
     case 'home':
       return '#/';
     case 'group':
-      return `#/groups/${encodeURIComponent(route.group)}/${route.tab}`;
+      return (
+        `#/groups/${encodeURIComponent(route.group)}/${route.tab}` +
+        (route.id ? `/${encodeURIComponent(route.id)}` : '') +
+        (route.id && route.part ? `/${route.part}` : '')
+      );
     case 'user':
       return `#/users/${encodeURIComponent(route.id)}`;
     case 'user-new':

@@ -62,18 +62,20 @@ export function ArtifactsView({ job, actions }: { job: JobDetail; actions: Actio
                 <td className="clg-number">{bytes(item.size)}</td>
                 <td>{dateTime(item.modified_at)}</td>
                 <td className="clg-cell-actions">
-                  <button
-                    type="button"
-                    className="clg-link"
-                    data-testid="collegium-artifact-open"
-                    data-path={item.path}
-                    aria-label={`Open ${item.path}`}
-                    title={`Copies the file to ${actions.artifactDirectory}/${job.id} in your home and opens it`}
-                    disabled={busy === item.path}
-                    onClick={() => void act(item, (j, i) => actions.openArtifact(j, i))}
-                  >
-                    {busy === item.path ? 'Opening …' : 'Open'}
-                  </button>
+                  {actions.host.openArtifact && (
+                    <button
+                      type="button"
+                      className="clg-link"
+                      data-testid="collegium-artifact-open"
+                      data-path={item.path}
+                      aria-label={`Open ${item.path}`}
+                      title={`Copies the file to ${actions.artifactDirectory}/${job.id} in your home and opens it`}
+                      disabled={busy === item.path}
+                      onClick={() => void act(item, (j, i) => actions.openArtifact(j, i))}
+                    >
+                      {busy === item.path ? 'Opening …' : 'Open'}
+                    </button>
+                  )}
                   <button
                     type="button"
                     className="clg-link"

@@ -1,10 +1,11 @@
 import * as React from 'react';
 
+import type { Actions } from '../actions';
 import type { JobDetail } from '../api';
-import { dateTime, reasonWords, resourceList } from '../format';
+import { dateTime, duration, reasonWords, resourceList } from '../format';
 
 /** What was submitted, and what the service made of it. */
-export function DetailsView({ job }: { job: JobDetail }): JSX.Element {
+export function DetailsView({ job, actions }: { job: JobDetail; actions: Actions }): JSX.Element {
   const rows: [string, React.ReactNode][] = [
     ['Id', <code key="id">{job.id}</code>],
     ['Group', job.group],
@@ -12,10 +13,23 @@ export function DetailsView({ job }: { job: JobDetail }): JSX.Element {
     ['Kind', job.kind],
     ['Instance type', job.instance_type],
     ['Resources', resourceList(job.resources)],
-    ['Image', job.image]
+    ['Image', job.image],
+    ['Time limit', job.timeout_seconds ? duration(job.timeout_seconds * 1000) : 'none'],
+    ['Priority', String(job.priority)]
   ];
-  if (job.rerun_of) {
-    rows.push(['Again of', <code key="of">{job.rerun_of}</code>]);
+  const { rerun_of: first } = job;
+  if (first) {
+    rows.push([
+      'Again of',
+      <button
+        key="of"
+        type="button"
+        className="clg-link"
+        onClick={() => actions.openJob({ group: job.group, id: first, name: first })}
+      >
+        {first}
+      </button>
+    ]);
   }
   if (job.cancel_requested_by) {
     rows.push(['Cancel asked by', job.cancel_requested_by]);
@@ -32,6 +46,21 @@ export function DetailsView({ job }: { job: JobDetail }): JSX.Element {
           ))}
         </tbody>
       </table>
+      {Object.keys(job.values ?? {}).length > 0 && (
+        <>
+          <h3>Parameters</h3>
+          <table className="clg-table clg-table-facts">
+            <tbody>
+              {Object.entries(job.values ?? {}).map(([name, value]) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td className="clg-path">{JSON.stringify(value)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
       <h3>Submitted</h3>
       <Json value={job.spec} label="What was submitted" />
       <h3>Launch manifest</h3>

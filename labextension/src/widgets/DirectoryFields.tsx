@@ -1,6 +1,7 @@
 import * as React from 'react';
 
-import { errorAt, type CopyMode } from '../draft';
+import type { CopyMode } from '../draft';
+import { errorAt } from '../errors';
 import { field } from '../schema';
 import { Field, SchemaField } from './Field';
 import type { FormModel } from './FormModel';

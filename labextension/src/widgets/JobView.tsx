@@ -4,24 +4,31 @@ import type { JobTab } from '../actions';
 import type { JobDetail } from '../api';
 import { dateTime, duration, isFinal } from '../format';
 import { useNow, useSignal } from '../hooks';
+import { MetricsView } from '../plots/MetricsView';
+import { UsageView } from '../plots/UsageView';
 import { explanation } from '../panels/JobRow';
 import { StateBadge } from '../panels/StateBadge';
 import { ArtifactsView } from './ArtifactsView';
 import { DetailsView, HistoryView } from './DetailsView';
-import type { JobModel } from './JobWidget';
+import type { JobModel } from './JobModel';
+import { JobNotes } from './JobNotes';
 import { LogView } from './LogView';
+import { WaitingFor } from './WaitingFor';
 
 const TABS: [JobTab, string][] = [
   ['log', 'Log'],
+  ['metrics', 'Metrics'],
+  ['usage', 'Use'],
   ['details', 'Details'],
   ['history', 'History'],
   ['artifacts', 'Artifacts']
 ];
 
-/** Header and the four parts of a job. */
+/** Header and the parts of a job. */
 export function JobView({ model }: { model: JobModel }): JSX.Element {
   useSignal(model.changed);
   const { job, tab, actions } = model;
+  const { client } = actions.session;
   if (!job) {
     return (
       <div className="clg-status" role="status" data-testid="collegium-job-problem">
@@ -56,7 +63,17 @@ export function JobView({ model }: { model: JobModel }): JSX.Element {
         {tab === 'log' && model.log && (
           <LogView follower={model.log} onSave={() => void actions.saveLog(job)} />
         )}
-        {tab === 'details' && <DetailsView job={job} />}
+        {tab === 'metrics' && client && (
+          <div className="clg-scroll">
+            <MetricsView client={client} job={job} />
+          </div>
+        )}
+        {tab === 'usage' && client && (
+          <div className="clg-scroll">
+            <UsageView client={client} job={job} />
+          </div>
+        )}
+        {tab === 'details' && <DetailsView job={job} actions={actions} />}
         {tab === 'history' && <HistoryView job={job} />}
         {tab === 'artifacts' && <ArtifactsView job={job} actions={actions} />}
       </div>
@@ -133,25 +150,7 @@ function Header({ job, model }: { job: JobDetail; model: JobModel }): JSX.Elemen
           <span className="clg-queue">#{job.queue_position} in line</span>
         )}
         <span className="clg-spacer" />
-        {final ? (
-          <button
-            type="button"
-            className="clg-button"
-            disabled={!!actions.session.denied('job.rerun')}
-            onClick={() => void actions.rerun(job)}
-          >
-            Rerun
-          </button>
-        ) : (
-          <button
-            type="button"
-            className="clg-button"
-            disabled={!!job.cancel_requested_by || !actions.session.mayCancel(job)}
-            onClick={() => void actions.cancel(job)}
-          >
-            Cancel the job
-          </button>
-        )}
+        <Buttons job={job} model={model} />
       </div>
       {why && <p className="clg-job-why">{why}</p>}
       <dl className="clg-facts">
@@ -162,6 +161,59 @@ function Header({ job, model }: { job: JobDetail; model: JobModel }): JSX.Elemen
           </div>
         ))}
       </dl>
+      <WaitingFor job={job} actions={actions} />
+      <JobNotes job={job} actions={actions} onChanged={() => void model.refresh()} />
     </header>
+  );
+}
+
+function Buttons({ job, model }: { job: JobDetail; model: JobModel }): JSX.Element {
+  const { actions } = model;
+  const { session } = actions;
+  const denied = session.denied('job.submit');
+  return (
+    <>
+      {!isFinal(job.state) && (
+        <button
+          type="button"
+          className="clg-button"
+          disabled={!!job.cancel_requested_by || !session.mayCancel(job)}
+          onClick={() => void actions.cancel(job)}
+        >
+          Cancel the job
+        </button>
+      )}
+      {isFinal(job.state) && (
+        <button
+          type="button"
+          className="clg-button"
+          data-testid="collegium-rerun"
+          disabled={!!session.denied('job.rerun')}
+          title="The same files, image and machine as then"
+          onClick={() => void actions.rerun(job)}
+        >
+          Rerun exactly
+        </button>
+      )}
+      <button
+        type="button"
+        className="clg-button"
+        data-testid="collegium-edit-and-run"
+        disabled={!!denied}
+        title={denied || 'The form, filled with what was asked for then; files are taken as they are now'}
+        onClick={() => void actions.editAndRun(job)}
+      >
+        Edit and run
+      </button>
+      <button
+        type="button"
+        className="clg-button"
+        data-testid="collegium-job-schedule"
+        disabled={!!session.denied('schedule.create')}
+        onClick={() => void actions.editAndRun(job, 'schedule')}
+      >
+        Schedule
+      </button>
+    </>
   );
 }

@@ -1,20 +1,23 @@
 import * as React from 'react';
 
-import type { JobOut } from '../api';
-import { errorAt, OWN_FIELDS } from '../draft';
+import { OWN_FIELDS } from '../draft';
+import { errorAt } from '../errors';
 import { useSignal } from '../hooks';
+import { WhenFields } from '../schedules/WhenFields';
 import { field } from '../schema';
+import { isSweepError } from '../sweeps/axis';
+import { SweepPart } from '../sweeps/SweepPart';
 import { ImageChoices, InstanceTypeChoices } from './Choices';
 import { DirectoryFields } from './DirectoryFields';
 import { SchemaField } from './Field';
-import type { FormModel } from './FormModel';
+import type { FormModel, Made } from './FormModel';
+import { MoreFields } from './MoreFields';
 import { ParameterFields } from './ParameterFields';
-import { Rows } from './Rows';
 
 interface Props {
   id: string;
   model: FormModel;
-  onSubmitted: (job: JobOut) => void;
+  onSubmitted: (made: Made) => void;
   onClose: () => void;
 }
 
@@ -25,9 +28,9 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
   const { draft, errors } = model;
   const submit = async (event: React.FormEvent) => {
     event.preventDefault();
-    const job = await model.submit();
-    if (job) {
-      onSubmitted(job);
+    const made = await model.submit();
+    if (made) {
+      onSubmitted(made);
     } else {
       // After React has drawn the errors.
       setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), 50);
@@ -44,7 +47,7 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
       noValidate
       onSubmit={e => void submit(e)}
     >
-      <h2>New job in {model.groupTitle}</h2>
+      <h2>{heading(model)}</h2>
       {model.denied && <p className="clg-error">{model.denied}</p>}
       <SchemaField
         id={`${id}-name`}
@@ -54,7 +57,10 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
         error={errorAt(errors, 'name')}
         onChange={text => model.setText('name', text)}
       />
+      {!model.schedule && <When id={id} model={model} />}
+      {draft.when === 'schedule' && <WhenFields id={id} model={model} />}
       <What id={id} model={model} />
+      {draft.when === 'sweep' && <SweepPart id={id} model={model} />}
       <DirectoryFields id={id} model={model} />
       <div className="clg-columns">
         <InstanceTypeChoices
@@ -80,7 +86,7 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
           }}
         />
       </div>
-      <More id={id} model={model} />
+      <MoreFields id={id} model={model} />
       {(model.problem || wrong.length > 0) && (
         <div className="clg-form-error" role="alert" data-testid="collegium-form-error">
           <p>{model.problem}</p>
@@ -100,7 +106,7 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
           data-testid="collegium-form-submit"
           disabled={model.sending || !model.catalog || !!model.denied}
         >
-          {model.sending ? 'Submitting …' : 'Submit'}
+          {model.sending ? 'Sending …' : verb(model)}
         </button>
         <button type="button" className="clg-button" onClick={onClose}>
           Close
@@ -110,13 +116,66 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
   );
 }
 
+function heading(model: FormModel): string {
+  if (model.schedule) {
+    return `Edit the schedule “${model.schedule.name}”`;
+  }
+  const what = { once: 'job', schedule: 'schedule', sweep: 'sweep' }[model.draft.when];
+  return `New ${what} in ${model.groupTitle}`;
+}
+
+function verb(model: FormModel): string {
+  const verbs = { once: 'Submit', schedule: 'Make the schedule', sweep: 'Submit the sweep' };
+  return model.schedule ? 'Save' : verbs[model.draft.when];
+}
+
+/** Once, again and again, or many times with other values. */
+function When({ id, model }: { id: string; model: FormModel }): JSX.Element {
+  return (
+    <fieldset className="clg-inline">
+      <legend>When</legend>
+      {(['once', 'schedule', 'sweep'] as const).map(when => (
+        <label key={when}>
+          <input
+            type="radio"
+            name={`${id}-when`}
+            checked={model.draft.when === when}
+            data-testid={`collegium-when-${when === 'once' ? 'now' : when}`}
+            onChange={() => model.set({ when })}
+          />
+          {{ once: 'run once', schedule: 'on a schedule', sweep: 'as a sweep' }[when]}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Fields of a schedule that have a place in the form. */
+const WHEN_FIELDS = [
+  'recurrence',
+  'start_at',
+  'end_at',
+  'max_runs',
+  'overlap',
+  'missed',
+  'missed_limit',
+  'missed_horizon',
+  'max_failures'
+];
+
 /** True if the error is shown at a field, so that it need not be named below as well. */
 function hasPlace(key: string, model: FormModel): boolean {
   const [top] = key.split('.');
   const { draft } = model;
-  if (key.startsWith('notebook.parameters.')) {
-    const name = key.slice('notebook.parameters.'.length).split('.')[0];
-    return [...draft.parameters, ...draft.added].some(p => p.name === name);
+  const value = /^(?:notebook\.parameters|values)\.([^.]+)/.exec(key);
+  if (value) {
+    return [...draft.parameters, ...draft.added].some(p => p.name === value[1]);
+  }
+  if (WHEN_FIELDS.includes(top)) {
+    return draft.when === 'schedule';
+  }
+  if (isSweepError(key)) {
+    return draft.when === 'sweep';
   }
   return top === 'added' || OWN_FIELDS.includes(top) || model.specs.some(s => s.name === top);
 }
@@ -158,7 +217,6 @@ function What({ id, model }: { id: string; model: FormModel }): JSX.Element {
               model.set({ notebookPath });
             }}
           />
-          <ParameterFields id={id} model={model} />
         </>
       ) : (
         <SchemaField
@@ -172,57 +230,7 @@ function What({ id, model }: { id: string; model: FormModel }): JSX.Element {
           onChange={text => model.setText('command', text)}
         />
       )}
+      <ParameterFields id={id} model={model} />
     </>
-  );
-}
-
-/** What is seldom needed, and whatever the schema has that this extension does not know. */
-function More({ id, model }: { id: string; model: FormModel }): JSX.Element {
-  const { draft, errors } = model;
-  const plain = model.specs.filter(
-    spec => !OWN_FIELDS.includes(spec.name) && ['string', 'integer', 'number', 'boolean'].includes(spec.type)
-  );
-  const environment = field(model.specs, { name: 'environment', title: 'Environment variables' });
-  const wrong = ['environment', 'notebook.kernel', ...plain.map(s => s.name)].some(name =>
-    errorAt(errors, name, true)
-  );
-  const [open, setOpen] = React.useState(false);
-  return (
-    <details className="clg-more-fields" open={open || wrong} onToggle={e => setOpen(e.currentTarget.open)}>
-      <summary>More settings</summary>
-      {plain.map(spec => (
-        <SchemaField
-          key={spec.name}
-          id={`${id}-${spec.name}`}
-          testid={`collegium-form-${spec.name}`}
-          spec={spec}
-          value={draft.texts[spec.name] ?? ''}
-          error={errorAt(errors, spec.name, true)}
-          onChange={text => model.setText(spec.name, text)}
-        />
-      ))}
-      {draft.kind === 'notebook' && (
-        <SchemaField
-          id={`${id}-kernel`}
-          testid="collegium-form-kernel"
-          spec={field(model.notebookSpecs, { name: 'kernel', title: 'Kernel' })}
-          value={draft.kernel}
-          error={errorAt(errors, 'notebook.kernel')}
-          onChange={kernel => model.set({ kernel })}
-        />
-      )}
-      <fieldset className="clg-parameters">
-        <legend>{environment.title}</legend>
-        {environment.description && <p className="clg-hint">{environment.description}</p>}
-        <Rows
-          label="variable"
-          valueHint="Value"
-          rows={draft.environment}
-          errors={draft.environment.map(row => errors[`environment.${row.name}`] ?? '')}
-          onChange={rows => model.set({ environment: rows })}
-        />
-        {errors.environment && <p className="clg-error">{errors.environment}</p>}
-      </fieldset>
-    </details>
   );
 }

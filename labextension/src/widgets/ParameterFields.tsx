@@ -1,29 +1,33 @@
 import * as React from 'react';
 
-import type { Row } from '../draft';
-import { errorAt } from '../draft';
-import type { Parameter } from '../parameters';
+import { valuesField, type Row } from '../draft';
+import { errorAt } from '../errors';
+import { typeWords, type Parameter } from '../parameters';
 import { Field } from './Field';
 import type { FormModel } from './FormModel';
 import { Rows } from './Rows';
 
-/** A field for each parameter of the notebook, and rows for more. */
+/** A field for each parameter that is declared, and rows for more. */
 export function ParameterFields({ id, model }: { id: string; model: FormModel }): JSX.Element {
   const { draft, errors } = model;
-  const rowErrors = draft.added.map(
-    (row, i) => errors[`added.${i}`] ?? errors[`notebook.parameters.${row.name}`] ?? ''
-  );
+  const place = valuesField(draft);
+  const at = (name: string) =>
+    errorAt(errors, `${place}.${name}`, true) || errorAt(errors, `values.${name}`, true);
+  const rowErrors = draft.added.map((row, i) => errors[`added.${i}`] ?? at(row.name));
+  const note =
+    draft.parameterNote ||
+    (draft.kind === 'command' ? 'The command finds each in its environment, as PARAM_ and its name.' : '');
   return (
     <fieldset className="clg-parameters">
       <legend>Parameters</legend>
-      {draft.parameterNote && <p className="clg-hint">{draft.parameterNote}</p>}
+      {note && <p className="clg-hint">{note}</p>}
       {draft.parameters.map(parameter => (
         <ParameterField
           key={parameter.name}
           id={`${id}-param-${parameter.name}`}
           parameter={parameter}
           text={draft.parameterTexts[parameter.name] ?? ''}
-          error={errorAt(errors, `notebook.parameters.${parameter.name}`, true)}
+          error={at(parameter.name)}
           onChange={text => model.setParameter(parameter.name, text)}
         />
       ))}
@@ -34,23 +38,9 @@ export function ParameterFields({ id, model }: { id: string; model: FormModel })
         errors={rowErrors}
         onChange={(added: Row[]) => model.set({ added })}
       />
-      {errors['notebook.parameters'] && <p className="clg-error">{errors['notebook.parameters']}</p>}
+      {errors[place] && <p className="clg-error">{errors[place]}</p>}
     </fieldset>
   );
-}
-
-function help(parameter: Parameter): React.ReactNode {
-  if (parameter.kind === 'raw') {
-    return (
-      <>
-        {parameter.description && `${parameter.description}. `}
-        In the notebook: <code>{parameter.source}</code>. Leave empty to keep that, or give a value as JSON.
-      </>
-    );
-  }
-  return parameter.kind === 'json'
-    ? [parameter.description, 'JSON'].filter(Boolean).join(' – ')
-    : parameter.description;
 }
 
 function ParameterField(props: {
@@ -61,67 +51,93 @@ function ParameterField(props: {
   onChange: (text: string) => void;
 }): JSX.Element {
   const { parameter, text, onChange } = props;
+  const { type } = parameter;
   const testid = `collegium-param-${parameter.name}`;
+  const help = [parameter.description, typeWords(parameter)].filter(Boolean).join(' – ');
   return (
-    <Field id={props.id} title={parameter.name} description={help(parameter)} error={props.error}>
+    <Field
+      id={props.id}
+      title={parameter.name}
+      required={parameter.required}
+      description={help}
+      error={props.error}
+    >
       {aria => {
-        const common = { ...aria, 'data-testid': testid, 'data-kind': parameter.kind };
-        switch (parameter.kind) {
-          case 'boolean':
-            return (
-              <input
-                {...common}
-                type="checkbox"
-                checked={text === 'true'}
-                onChange={e => onChange(String(e.target.checked))}
-              />
-            );
-          case 'int':
-          case 'float':
-            return (
-              <input
-                {...common}
-                className="clg-input clg-input-number"
-                type="number"
-                step="any"
-                value={text}
-                onChange={e => onChange(e.target.value)}
-              />
-            );
-          case 'string':
-            return text.includes('\n') ? (
-              <textarea
-                {...common}
-                className="clg-input"
-                rows={3}
-                value={text}
-                onChange={e => onChange(e.target.value)}
-              />
-            ) : (
-              <input
-                {...common}
-                className="clg-input"
-                type="text"
-                autoComplete="off"
-                value={text}
-                onChange={e => onChange(e.target.value)}
-              />
-            );
-          default:
-            return (
-              <input
-                {...common}
-                className="clg-input clg-code"
-                type="text"
-                autoComplete="off"
-                spellCheck={false}
-                placeholder={parameter.kind === 'raw' ? parameter.source : ''}
-                value={text}
-                onChange={e => onChange(e.target.value)}
-              />
-            );
+        const common = { ...aria, 'data-testid': testid, 'data-kind': type };
+        if (type === 'boolean' && text !== '' && !parameter.nullable) {
+          return (
+            <input
+              {...common}
+              type="checkbox"
+              checked={text === 'true'}
+              onChange={e => onChange(String(e.target.checked))}
+            />
+          );
         }
+        if (type === 'choice' || type === 'boolean') {
+          return <Choose common={common} parameter={parameter} text={text} onChange={onChange} />;
+        }
+        if (type === 'integer' || type === 'number') {
+          return (
+            <input
+              {...common}
+              className="clg-input clg-input-number"
+              type="number"
+              step={type === 'integer' ? 1 : 'any'}
+              min={parameter.minimum ?? undefined}
+              max={parameter.maximum ?? undefined}
+              value={text}
+              onChange={e => onChange(e.target.value)}
+            />
+          );
+        }
+        const code = type !== 'text';
+        return text.includes('\n') ? (
+          <textarea
+            {...common}
+            className="clg-input"
+            rows={3}
+            value={text}
+            onChange={e => onChange(e.target.value)}
+          />
+        ) : (
+          <input
+            {...common}
+            className={code ? 'clg-input clg-code' : 'clg-input'}
+            type="text"
+            autoComplete="off"
+            spellCheck={!code}
+            value={text}
+            onChange={e => onChange(e.target.value)}
+          />
+        );
       }}
     </Field>
+  );
+}
+
+/** One of what is allowed. */
+function Choose(props: {
+  common: object;
+  parameter: Parameter;
+  text: string;
+  onChange: (text: string) => void;
+}): JSX.Element {
+  const { parameter, text, onChange } = props;
+  const choices =
+    parameter.type === 'boolean'
+      ? ['true', 'false']
+      : (parameter.choices ?? []).map(choice => JSON.stringify(choice));
+  const word = (choice: string) => choice.replace(/^"(.*)"$/, '$1');
+  return (
+    <select {...props.common} className="clg-select" value={text} onChange={e => onChange(e.target.value)}>
+      {!choices.includes(text) && <option value={text}>{text ? word(text) : 'not set'}</option>}
+      {text !== '' && parameter.nullable && <option value="">not set</option>}
+      {choices.map(choice => (
+        <option key={choice} value={choice}>
+          {word(choice)}
+        </option>
+      ))}
+    </select>
   );
 }

@@ -1,7 +1,7 @@
-import { addIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Row } from '../draft';
+import { Icon } from '../icon';
 
 /** Name and value pairs that can be added and taken away. */
 export function Rows(props: {
@@ -43,7 +43,7 @@ export function Rows(props: {
               title="Remove"
               onClick={() => onChange(rows.filter((_, i) => i !== index))}
             >
-              <closeIcon.react tag="span" className="clg-icon" />
+              <Icon name="close" />
             </button>
           </div>
           {errors?.[index] && <p className="clg-error">{errors[index]}</p>}
@@ -54,7 +54,7 @@ export function Rows(props: {
         className="clg-button clg-small"
         onClick={() => onChange([...rows, { name: '', value: '' }])}
       >
-        <addIcon.react tag="span" className="clg-icon" />
+        <Icon name="add" />
         Add {label}
       </button>
     </div>
