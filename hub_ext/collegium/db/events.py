@@ -82,9 +82,9 @@ class Events:
         """
         found: list[Event] = []
         for group in groups:
-            for kind in kinds or [None]:
+            for kind in kinds or ("",):
                 statement = sa.select(t.events).where(_e.group_name == group)
-                if kind is not None:
+                if kind:
                     statement = statement.where(_e.kind == kind)
                 if user is not None:
                     statement = statement.where(_e.user_name == user)
