@@ -139,9 +139,10 @@ class Controller:
             if self.sync is not None:
                 self.sync.keep_going()
             await self._step("schedules", self.schedules.round)
-            await self._step("sweeps", self.sweeps.round)
             await self._step("jobs", self.jobs.round)
             await self._step("figures", self.figures.round)
+            # After what just ended, and was told: the next point need not wait for another round.
+            await self._step("sweeps", self.sweeps.round)
             await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
             if self.notifications is not None:

@@ -148,6 +148,9 @@ class SweepRounds:
         found = await self._database.reading(lambda uow: uow.sweeps.get(sweep.group, sweep.id))
         if found is None or found.state is not JobState.RUNNING or found.cancel_requested_by is not None:
             return
+        if found.made != sweep.made:
+            # The look was from before the last points were written, and so was the room.
+            return
         points = range(found.made, min(found.made + room, found.space.total))
         made, refusal = 0, None
         try:
