@@ -78,10 +78,7 @@ def space_out(space: Space) -> dict[str, Any]:
 
 def point_out(sweep: Sweep, index: int, row: PointRow | None) -> PointOut:
     """One point, with its job if there is one."""
-    return PointOut(
-        point=index,
-        values=sweep.space.point(index),
-        job=row and row.job,
-        state=row and row.state,
-        value=row and row.value,
-    )
+    values = sweep.space.point(index)
+    if row is None:
+        return PointOut(point=index, values=values, job=None, state=None, value=None)
+    return PointOut(point=index, values=values, job=row.job, state=row.state, value=row.value)
