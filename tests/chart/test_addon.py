@@ -38,7 +38,7 @@ def test_no_hub_and_no_proxy_of_ours(objects: Objects) -> None:
     assert {name for kind, name in objects if kind == "Deployment"} == {"jhub-api", "jhub-controller"}
     assert {name for kind, name in objects if kind == "Service"} == {"jhub-api"}
     assert {name for kind, name in objects if kind == "ServiceAccount"} == {"controller"}
-    assert {name for kind, name in objects if kind == "Secret"} == {"jhub-service", "jhub-admin"}
+    assert {name for kind, name in objects if kind == "Secret"} == {"jhub-admin", "jhub-sealing", "jhub-service"}
     assert {name for kind, name in objects if kind == "ClusterRole"} == {
         "jhub-hub",
         "jhub-controller",
@@ -172,7 +172,7 @@ def keycloak_overlay(overlay: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_keycloak_overlay_names_what_is_there(keycloak_objects: Objects, keycloak_overlay: dict[str, Any]) -> None:
-    assert {name for kind, name in keycloak_objects if kind == "Secret"} == {"jhub-service"}
+    assert {name for kind, name in keycloak_objects if kind == "Secret"} == {"jhub-sealing", "jhub-service"}
     hub = keycloak_overlay["hub"]
     assert {v["name"] for v in hub["extraVolumes"]} == {m["name"] for m in hub["extraVolumeMounts"]}
     config, _, secrets = hub["extraVolumes"]

@@ -142,7 +142,7 @@ def test_a_clients_secret_is_seen_by_the_one_pod_that_is_the_client() -> None:
         assert all("envFrom" not in c for c in body["containers"]), name
         for value in environment(objects, name).values():
             if isinstance(value, dict):
-                assert value["secretKeyRef"]["name"] in ("database", "lab-service", "lab-proxy"), name
+                assert value["secretKeyRef"]["name"] in ("database", "lab-service", "lab-proxy", "lab-sealing"), name
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_no_text_of_a_secret_outside_of_secrets() -> None:
                     ), (name, key)
         made = {name for kind, name in objects if kind == "Secret"}
         # No first password: nobody could use it.
-        assert made == {"lab-hub", "lab-proxy", "lab-service"}
+        assert made == {"lab-hub", "lab-proxy", "lab-sealing", "lab-service"}
 
 
 def test_the_crypt_key_is_ours_or_the_operators() -> None:

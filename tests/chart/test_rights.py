@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from collegium.backends.kubernetes import naming
+from collegium.cipher import VARIABLE, Cipher
+from collegium.settings import Settings
 from support.rendered import Objects, render
 
 HUB = {
@@ -18,6 +25,7 @@ CONTROLLER = {
     ("", "pods"): "create delete get list watch",
     ("", "events"): "list",
     ("", "persistentvolumeclaims"): "create get patch",
+    ("", "secrets"): "create delete patch",
     ("", "namespaces"): "get patch",
     ("", "serviceaccounts"): "create patch",
     ("", "resourcequotas"): "create patch",
@@ -76,11 +84,16 @@ def test_volumes_only_where_there_is_a_source_for_them() -> None:
     assert not [key for key in objects if key[0] == "PersistentVolume"]
 
 
-def test_pull_secrets_by_name_and_never_to_be_read() -> None:
+def test_secrets_of_runs_and_pull_secrets_never_to_be_read() -> None:
     objects = render({"groups": {"pullSecrets": ["one", "two"]}})
     secrets = {key: verbs for key, verbs in rights(objects, "lab-controller").items() if key[1] == "secrets"}
-    assert secrets == {("", "secrets", "one", "two"): "create delete patch"}
+    assert secrets == {("", "secrets"): "create delete patch"}
     assert not [key for key in rights(objects, "lab-hub") if key[1] == "secrets"]
+    names, of_ours = objects["ValidatingAdmissionPolicy", "lab-secrets"]["spec"]["validations"]
+    assert "request.name in ['one','two']" in names["expression"]
+    (pattern,) = re.findall(r"matches\('(.*)'\)", names["expression"])
+    assert re.fullmatch(pattern, naming.job_name("job-a.1")) and not re.fullmatch(pattern, "lab-sealing")
+    assert "variables.before" in of_ours["expression"]
 
 
 def test_a_watch_of_the_cluster() -> None:
@@ -98,7 +111,7 @@ def test_namespaces_that_an_administrator_makes() -> None:
     assert rights(objects, "lab-controller") == {
         key: "get" if key[1] == "namespaces" else verbs
         for key, verbs in CONTROLLER.items()
-        if key[1] in ("jobs", "pods", "events", "persistentvolumeclaims", "namespaces")
+        if key[1] in ("jobs", "pods", "events", "persistentvolumeclaims", "namespaces", "secrets")
     }
     bindings = {name: body for (kind, name), body in objects.items() if kind == "RoleBinding"}
     assert set(bindings) == {"one/lab-hub", "one/lab-controller"}
@@ -125,10 +138,27 @@ def test_nothing_that_leads_to_everything(values: Any) -> None:
 def test_every_policy_holds_the_controller_alone_and_is_bound() -> None:
     objects = render()
     policies = {name: body for (kind, name), body in objects.items() if kind == "ValidatingAdmissionPolicy"}
-    assert set(policies) == {"lab-namespaces", "lab-rolebindings", "lab-volumes"}
+    assert set(policies) == {"lab-namespaces", "lab-rolebindings", "lab-secrets", "lab-volumes"}
     for name, body in policies.items():
         (condition,) = body["spec"]["matchConditions"]
         assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:control:controller'"
         assert body["spec"]["failurePolicy"] == "Fail"
         binding = objects["ValidatingAdmissionPolicyBinding", name]
         assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
+
+
+def test_the_key_of_secrets_is_for_the_service_alone_and_outlives_the_release() -> None:
+    objects = render()
+    made = objects["Secret", "lab-sealing"]
+    assert made["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    key = base64.b64decode(made["data"]["secret-key"]).decode()
+    assert Cipher.from_settings(Settings.at(Path("/nowhere")), {VARIABLE: key}, make=False).ready
+    readers = {
+        name
+        for (kind, name), body in objects.items()
+        if kind == "Deployment" and "lab-sealing" in json.dumps(body["spec"])
+    }
+    assert readers == {"lab-api", "lab-controller"}
+    own = render({"secrets": {"sealing": "mine"}})
+    assert ("Secret", "lab-sealing") not in own
+    assert '"mine", "key": "secret-key", "optional": true' in json.dumps(own["Deployment", "lab-api"])

@@ -25,6 +25,7 @@ from collegium.backends.local import create
 from collegium.backends.local.limits import Limiter
 from collegium.backends.memory import MemoryBackend, Script
 from collegium.backends.ports import PYTHON, Backend, RunPhase, RunRequest, RunStatus, literal
+from collegium.cipher import Cipher
 from collegium.domain.catalog import Image
 from collegium.domain.names import new_id
 from collegium.domain.resources import Resources
@@ -33,6 +34,8 @@ from support.kubernetes_place import POD_PROGRAM, ClusterPlace
 PATIENCE = 30.0
 HEAD, TAIL, SEGMENT = 8192, 16384, 4096
 MAX_FILES, MAX_BYTES = 40, 1 << 20
+
+CIPHER = Cipher.generate()
 
 
 async def until(question: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -252,6 +255,7 @@ class KubernetesHarness(Harness):
             snapshot_files=MAX_FILES,
             log_head=HEAD,
             log_tail=TAIL,
+            cipher=CIPHER,
         )
         self.made.append(backend)
         return backend

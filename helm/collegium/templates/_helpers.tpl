@@ -68,6 +68,9 @@ app.kubernetes.io/instance: {{ include "collegium.instance" . }}
 {{- define "collegium.serviceSecret" -}}
 {{- .Values.secrets.service | default (include "collegium.name" (list . "service")) -}}
 {{- end }}
+{{- define "collegium.sealingSecret" -}}
+{{- .Values.secrets.sealing | default (include "collegium.name" (list . "sealing")) -}}
+{{- end }}
 {{- define "collegium.adminSecret" -}}
 {{- .Values.admin.existingSecret | default (include "collegium.name" (list . "admin")) -}}
 {{- end }}

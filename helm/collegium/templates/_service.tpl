@@ -27,6 +27,10 @@ env:
   - name: JUPYTERHUB_API_TOKEN
     valueFrom:
       secretKeyRef: {name: {{ include "collegium.serviceSecret" $root }}, key: service-token}
+  # Without it all goes on but secrets; the service says so.
+  - name: COLLEGIUM_SECRET_KEY
+    valueFrom:
+      secretKeyRef: {name: {{ include "collegium.sealingSecret" $root }}, key: secret-key, optional: true}
   - {name: JUPYTERHUB_API_URL, value: "{{ include "collegium.hubUrl" $root }}{{ $base }}hub/api"}
   - {name: JUPYTERHUB_BASE_URL, value: {{ $base | quote }}}
   - {name: JUPYTERHUB_SERVICE_PREFIX, value: "{{ $base }}services/collegium/"}

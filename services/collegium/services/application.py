@@ -192,9 +192,10 @@ class CollegiumService(Application):
         if database is None:
             return
         try:
-            backend = await asyncio.to_thread(self._load_backend, settings)
+            cipher = await asyncio.to_thread(self._cipher, settings)
+            backend = await asyncio.to_thread(self._load_backend, settings, cipher)
             try:
-                await self._serve(self.make_context(database, backend, self._cipher(settings)), stopped)
+                await self._serve(self.make_context(database, backend, cipher), stopped)
             finally:
                 if backend.close is not None:
                     async with asyncio.timeout(CLOSING):
@@ -278,7 +279,7 @@ class CollegiumService(Application):
             _log.error("no secret can be kept or read: %s", cipher.problem)
         return cipher
 
-    def _load_backend(self, settings: Settings) -> Backend:
+    def _load_backend(self, settings: Settings, cipher: Cipher) -> Backend:
         options = dict(self.backend_options)
         if self.backend == "local":
             options = {"state_dir": settings.state_dir / "local", "homes_dir": settings.homes_dir, **options}
@@ -287,7 +288,8 @@ class CollegiumService(Application):
             from collegium.backends.kubernetes.settings import KubernetesSettings
 
             identity = self.role != "api"
-            options = {"settings": KubernetesSettings.from_environment(), "identity": identity, **options}
+            own = {"settings": KubernetesSettings.from_environment(), "identity": identity, "cipher": cipher}
+            options = {**own, **options}
         return load_backend(self.backend, **options)
 
     def _cookie_secret(self, context: Context) -> bytes:

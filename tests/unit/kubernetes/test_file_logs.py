@@ -10,11 +10,14 @@ import pytest
 
 from collegium.backends.kubernetes import logs
 from collegium.backends.kubernetes.logs import FileLogs, LogCaps, log_size, make_log, settle_log, trim_log
+from collegium.backends.kubernetes.masks import Masks
 from collegium.backends.local.layout import Layout
+from collegium.cipher import Cipher
 
 KEY = "job-a.1"
 MIB = 1 << 20
 CAPS = LogCaps(64 << 10, 256 << 10)
+MASKS = Masks(Cipher.without())
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def attempt(tmp_path: Path) -> Path:
 
 
 def source(tmp_path: Path, caps: LogCaps = CAPS) -> FileLogs:
-    return FileLogs(Layout(tmp_path), caps)
+    return FileLogs(Layout(tmp_path), caps, MASKS)
 
 
 def content(size: int) -> bytes:
@@ -61,7 +64,7 @@ async def test_below_the_cap_all_is_kept(tmp_path: Path, attempt: Path) -> None:
     append(attempt, text)
     trim_log(attempt, CAPS)
     assert await everything(source(tmp_path), text) == len(text)
-    assert settle_log(attempt, CAPS) == len(text)
+    assert settle_log(attempt, CAPS, MASKS) == len(text)
     end(attempt, len(text))
     assert await everything(source(tmp_path), text) == len(text)
 
@@ -77,7 +80,7 @@ async def test_over_the_cap(tmp_path: Path, attempt: Path, holes: bool, monkeypa
     append(attempt, text[4 * MIB :])
     trim_log(attempt, CAPS)
     assert (attempt / "log" / "output").stat().st_blocks * 512 < (MIB if holes else 9 * MIB)
-    assert settle_log(attempt, CAPS) == len(text)
+    assert settle_log(attempt, CAPS, MASKS) == len(text)
     end(attempt, len(text))
     assert (attempt / "log" / "output").stat().st_blocks * 512 < MIB
     assert await everything(source(tmp_path), text) == CAPS.head + CAPS.tail
@@ -92,7 +95,7 @@ async def test_other_caps_later_show_no_zeros(tmp_path: Path, attempt: Path) -> 
         kept = await everything(source(tmp_path, caps), text)
         assert kept <= CAPS.head + CAPS.tail
         trim_log(attempt, caps)
-    assert settle_log(attempt, LogCaps(20 * MIB, 20 * MIB)) == len(text)
+    assert settle_log(attempt, LogCaps(20 * MIB, 20 * MIB), MASKS) == len(text)
 
 
 @pytest.mark.parametrize("what", ["link", "pipe", "folder", "nothing", "log-is-a-link"])
@@ -114,7 +117,7 @@ async def test_what_is_no_regular_file_is_empty(tmp_path: Path, attempt: Path, w
     chunk = await source(tmp_path).read(KEY)
     assert (chunk.data, chunk.complete) == (b"", False)
     trim_log(attempt, CAPS)
-    assert settle_log(attempt, CAPS) == log_size(attempt) == 0
+    assert settle_log(attempt, CAPS, MASKS) == log_size(attempt) == 0
     assert secret.read_text() == "secret"
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from collegium.backends.kubernetes.client import Cluster
 from collegium.backends.kubernetes.logs import HEAD, TAIL, FileLogs, LogCaps
 from collegium.backends.kubernetes.mailbox import FOLDER, MailboxCopier, MailboxServer
+from collegium.backends.kubernetes.masks import Masks
 from collegium.backends.kubernetes.records import Records
 from collegium.backends.kubernetes.runner import KubernetesRunner
 from collegium.backends.kubernetes.settings import KubernetesSettings
@@ -18,6 +19,7 @@ from collegium.backends.kubernetes.views import Views
 from collegium.backends.kubernetes.volumes import KubernetesVolumes
 from collegium.backends.local.layout import Layout
 from collegium.backends.ports import Backend, RunRequest, RunStatus
+from collegium.cipher import Cipher
 from collegium.domain.errors import Unavailable
 from collegium.domain.quota import Limits
 
@@ -37,6 +39,7 @@ def create_kubernetes(
     snapshot_files: int = 10_000,
     log_head: int = HEAD,
     log_tail: int = TAIL,
+    cipher: Cipher | None = None,
     **fields: Any,
 ) -> Backend:
     """The Kubernetes backend.
@@ -45,14 +48,16 @@ def create_kubernetes(
     ``COLLEGIUM_KUBERNETES``. Without ``identity`` nothing here ever speaks to the cluster: logs, artifacts and
     snapshots work by the files volume, and all that is about Jobs and namespaces raises Unavailable. Sizes are in
     bytes: a snapshot has at most ``snapshot_bytes`` in ``snapshot_files``; of a log the first ``log_head`` and the
-    newest ``log_tail`` bytes are kept. Raises InvalidInput, and OSError if the folders on the volume cannot be made.
+    newest ``log_tail`` bytes are kept. ``cipher`` seals what is to be masked in logs; without one, runs with secrets do
+    not start. Raises InvalidInput, and OSError if the folders on the volume cannot be made.
     """
     chosen = settings or (KubernetesSettings.from_mapping(fields) if fields else KubernetesSettings.from_environment())
     if settings is not None and fields:
         raise TypeError(f"settings are given whole, so there can be no {', '.join(sorted(fields))}")
     layout, caps = Layout(Path(chosen.files_dir).absolute()), LogCaps(log_head, log_tail)
     layout.prepare(spare=3600.0)
-    logs, mailbox = FileLogs(layout, caps), layout.root / FOLDER
+    masks = Masks(cipher or Cipher.without())
+    logs, mailbox = FileLogs(layout, caps, masks), layout.root / FOLDER
     if not identity:
         nobody = NoIdentity()
         volumes = KubernetesVolumes(chosen, layout, MailboxCopier(mailbox), snapshot_bytes, snapshot_files)
@@ -63,7 +68,8 @@ def create_kubernetes(
     if chosen.homes == "claim":
         copier = PodCopier(cluster, chosen, layout, snapshot_bytes, snapshot_files)
         server = MailboxServer(mailbox, copier)
-    runner = KubernetesRunner(cluster, chosen, Records(layout, chosen, caps), views, server.start if server else None)
+    records = Records(layout, chosen, caps, masks)
+    runner = KubernetesRunner(cluster, chosen, records, views, server.start if server else None)
     volumes = KubernetesVolumes(chosen, layout, copier, snapshot_bytes, snapshot_files, runner.end)
 
     async def close() -> None:

@@ -135,13 +135,13 @@ def _pod(settings: KubernetesSettings, request: RunRequest, folder: str) -> dict
         *memory_mounts,
     ]
     command, variables = _command(request), _environment(request)
-    _check_size([*command, *(f"{name}={value}" for name, value in variables.items())])
+    _check_size([*command, *(f"{name}={value}" for name, value in (variables | dict(request.secrets)).items())])
     container = {
         "name": CONTAINER,
         "image": request.image.reference,
         "imagePullPolicy": settings.image_pull_policy,
         "command": [pods.literal(word) for word in command],
-        "env": pods.environment_list(variables),
+        "env": [*pods.environment_list(variables), *_from_secret(request)],
         "resources": pods.resource_requirements(request.resources, request.requests),
         "securityContext": pods.container_security(),
         "volumeMounts": mounts,
@@ -185,12 +185,21 @@ def _environment(request: RunRequest) -> dict[str, str]:
         **{name: _filled(f"environment variable {name}", value) for name, value in request.environment.items()},
         RUN_MARK: request.key,
     }
-    for name in variables:
+    for name in {**variables, **request.secrets}:
         try:
             check_env_name(name)
         except DomainError as error:
             raise StartFailed(str(error)) from error
-    return variables
+    return {name: value for name, value in variables.items() if name not in request.secrets}
+
+
+def _from_secret(request: RunRequest) -> list[dict[str, Any]]:
+    """Variables that only the kubelet fills in: whoever reads the Job or its pod sees a reference."""
+    name = naming.job_name(request.key)
+    return [
+        {"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": variable}}}
+        for variable in request.secrets
+    ]
 
 
 def _filled(what: str, text: str) -> str:

@@ -14,13 +14,17 @@ import ctypes
 import errno
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collegium.backends.kubernetes.masks import Masks, masked, masked_pieces
 from collegium.backends.local import tree
 from collegium.backends.local.layout import Layout, sync_directory, write_durable
 from collegium.backends.local.usage import attempt_usage
 from collegium.backends.ports import LogChunk
+from collegium.domain.errors import Misconfigured
+from collegium.domain.masking import undecided
 from collegium.domain.usage import Usage
 
 HEAD = 16 << 20
@@ -50,8 +54,8 @@ class LogCaps:
 class FileLogs:
     """LogSource over the attempts' ``log`` folders."""
 
-    def __init__(self, layout: Layout, caps: LogCaps) -> None:
-        self._layout, self._caps = layout, caps
+    def __init__(self, layout: Layout, caps: LogCaps, masks: Masks) -> None:
+        self._layout, self._caps, self._masks = layout, caps, masks
 
     async def read(self, key: str, offset: int = 0, limit: int = 65536) -> LogChunk:
         """See LogSource."""
@@ -70,7 +74,16 @@ class FileLogs:
         if attempt is None:
             return 0
         final = _final_size(attempt)
-        return log_size(attempt) if final is None else final
+        if final is not None:
+            return final
+        looked_for = self._masks.of(attempt)
+        fd = _open(attempt, os.O_RDONLY)
+        try:
+            size = 0 if fd is None else os.fstat(fd).st_size
+            return size if fd is None else size - self._open_end(attempt, fd, size, looked_for)
+        finally:
+            if fd is not None:
+                os.close(fd)
 
     def _read(self, key: str, offset: int, limit: int) -> LogChunk:
         attempt = self._layout.known(key)
@@ -78,9 +91,12 @@ class FileLogs:
             return LogChunk(b"", 0, 0)
         # Asked first: what is written after this look makes the next chunk, not the last one.
         final = _final_size(attempt)
+        # Before the log is opened: with nothing to look for any more, the one that is there then is a masked one.
+        looked_for = self._masks.of(attempt)
         fd = _open(attempt, os.O_RDONLY)
         try:
-            return self._chunk(attempt, fd, offset, limit, final)
+            chunk = self._chunk(attempt, fd, offset, limit, final)
+            return self._masked(attempt, fd, chunk, final, looked_for) if looked_for and fd is not None else chunk
         finally:
             if fd is not None:
                 os.close(fd)
@@ -108,6 +124,36 @@ class FileLogs:
             begin = end = total  # it was cut short by the run itself
         following = begin + len(data)
         return LogChunk(data, begin, following, begin - wanted, over and following >= total)
+
+    def _masked(
+        self, attempt: Path, fd: int, chunk: LogChunk, final: int | None, looked_for: Sequence[bytes]
+    ) -> LogChunk:
+        """The chunk without what must not be read; of a log that goes on, without an end that may become such."""
+        size = os.fstat(fd).st_size if final is None else final
+        begin, end = chunk.offset, chunk.next_offset
+        if final is None:
+            end = max(begin, min(end, size - self._open_end(attempt, fd, size, looked_for)))
+        gone, kept = self._hole(attempt, size)
+        low, high = (kept, size) if begin >= kept else (0, gone)
+        reach = max(map(len, looked_for)) - 1
+        start, stop = max(low, begin - reach), min(high, end + reach)
+        data = masked(
+            chunk.data[: end - begin],
+            os.pread(fd, begin - start, start),
+            os.pread(fd, max(0, stop - end), end),
+            looked_for,
+            cut_before=start == low > 0,
+            cut_behind=stop == high and (high < size or final is not None),
+        )
+        return replace(chunk, data=data, next_offset=end)
+
+    def _open_end(self, attempt: Path, fd: int, size: int, looked_for: Sequence[bytes]) -> int:
+        """How many bytes at the end of a log that goes on may be the beginning of what must not be read."""
+        if not looked_for:
+            return 0
+        start = max(self._hole(attempt, size)[1], size - max(map(len, looked_for)) + 1, 0)
+        text = os.pread(fd, size - start, start)
+        return len(text) - undecided(text, looked_for)
 
     def _hole(self, attempt: Path, size: int) -> tuple[int, int]:
         """What is gone or counts as gone: the caps may have been other ones when it was taken out."""
@@ -154,8 +200,9 @@ def trim_log(attempt: Path, caps: LogCaps) -> None:
         os.close(fd)
 
 
-def settle_log(attempt: Path, caps: LogCaps) -> int:
-    """Bring the log of a run that is over below the cap; the bytes ever written. Nobody writes to it any more."""
+def settle_log(attempt: Path, caps: LogCaps, masks: Masks) -> int:
+    """Bring the log of a run that is over below the cap, and mask it for good; the bytes ever written. What still
+    writes to it writes to a file that has no name any more."""
     fd = _open(attempt, os.O_RDWR)
     if fd is None:
         return 0
@@ -164,11 +211,17 @@ def settle_log(attempt: Path, caps: LogCaps) -> int:
         size = os.fstat(fd).st_size
         first, behind = caps.dropped(size)
         # A full disk must not keep a run from being over: its log may stay as large as it is.
-        with contextlib.suppress(OSError):
+        # Nor must a key that does not fit: what cannot be masked now is masked, or refused, whenever it is read.
+        with contextlib.suppress(OSError, Misconfigured):
+            looked_for = masks.of(attempt)
             if behind > first:
                 _drop(attempt, first, behind)
-                if not _punch(fd, first, behind):
-                    _copy_without(attempt, fd, size, first, behind)
+            if looked_for:
+                # A copy, not in place: half of a value that is masked would keep the other from being found again.
+                _copy_without(attempt, fd, size, first, behind, looked_for)
+                masks.drop(attempt)
+            elif behind > first and not _punch(fd, first, behind):
+                _copy_without(attempt, fd, size, first, behind)
         return size
     finally:
         os.close(fd)
@@ -239,8 +292,8 @@ def _punch(fd: int, first: int, behind: int) -> bool:
     raise OSError(code, os.strerror(code))
 
 
-def _copy_without(attempt: Path, fd: int, size: int, first: int, behind: int) -> None:
-    """Replace the log by a copy that is only written where it is kept: sparse wherever files can be."""
+def _copy_without(attempt: Path, fd: int, size: int, first: int, behind: int, looked_for: Sequence[bytes] = ()) -> None:
+    """Replace the log by a masked copy that is only written where it is kept: sparse wherever files can be."""
     folder = attempt / "log"
     fresh = folder / f".{_LOG}.new"
     with contextlib.suppress(FileNotFoundError):
@@ -249,12 +302,10 @@ def _copy_without(attempt: Path, fd: int, size: int, first: int, behind: int) ->
     try:
         os.ftruncate(target, size)
         for begin, end in ((0, first), (behind, size)):
-            position = begin
-            while position < end:
-                piece = os.pread(fd, min(tree.PIECE, end - position), position)
-                if not piece:
-                    break
-                position += os.pwrite(target, piece, position)
+            for position, piece in masked_pieces(fd, begin, end, looked_for, cut_before=begin > 0):
+                while piece:
+                    written = os.pwrite(target, piece, position)
+                    position, piece = position + written, piece[written:]  # noqa: PLW2901 - the rest of it
         os.fsync(target)
     except OSError:
         fresh.unlink(missing_ok=True)

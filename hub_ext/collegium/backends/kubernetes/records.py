@@ -4,6 +4,7 @@ Of an attempt's folder the run sees ``work``, ``artifacts``, the log, ``usage``,
 ``end``, which tells it that a stop's grace is over; all else is ours:
 
 - ``request.json``: whose run it is;
+- ``mask``: what must not be read in its log, sealed (``masks``);
 - ``stop``: the wish that it ends, holding the grace in seconds; before ``created`` it forbids the start;
 - ``created``: its Job was made, and when;
 - ``exit.json``: how it ended, written once, after which no Job is asked any more;
@@ -27,6 +28,7 @@ from typing import Any
 
 from collegium.backends.kubernetes.job import ARTIFACTS, FORCE
 from collegium.backends.kubernetes.logs import LogCaps, make_log, settle_log, trim_log
+from collegium.backends.kubernetes.masks import Masks
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.local import tree
 from collegium.backends.local.layout import (
@@ -58,13 +60,15 @@ class Entry:
     stopped: bool = False
     end: RunStatus | None = None
     abandoned: bool = False
+    #: Is there a Secret for it?
+    secret: bool = False
 
 
 class Records:
     """Reads and writes them. All methods block: call them in a thread."""
 
-    def __init__(self, layout: Layout, settings: KubernetesSettings, caps: LogCaps) -> None:
-        self._layout, self._settings, self._caps = layout, settings, caps
+    def __init__(self, layout: Layout, settings: KubernetesSettings, caps: LogCaps, masks: Masks) -> None:
+        self._layout, self._settings, self._caps, self._masks = layout, settings, caps, masks
         self._entries: dict[str, Entry] = {}
 
     def folder(self, key: str) -> str:
@@ -92,6 +96,10 @@ class Records:
             self.finish(request.key, cancelled_early(request.key))
         return not stopped
 
+    def mask(self, request: RunRequest) -> None:
+        """See to it that its secrets are not read in its log. Raises OSError; Misconfigured without a key for it."""
+        self._masks.add(self._layout.attempt(request.key), request.secrets.values())
+
     def created(self, key: str) -> None:
         """Its Job is there."""
         attempt = self._layout.attempt(key)
@@ -104,6 +112,7 @@ class Records:
         with contextlib.suppress(FileNotFoundError):
             os.rename(self._layout.live / key, attempt / "forgotten")
             sync_directory(attempt)
+        self._masks.drop(attempt)
         self._clear(attempt)
 
     def wish_stop(self, key: str, grace: float) -> None:
@@ -151,7 +160,7 @@ class Records:
         before = self._load(key)
         if before is not None and before.end is not None:
             return before.end
-        size = settle_log(attempt, self._caps)
+        size = settle_log(attempt, self._caps, self._masks)
         record = {**_to_json(status), "log_size": size, "abandoned": abandoned}
         write_durable(attempt / "exit.json", json.dumps(record).encode())
         return status
@@ -204,6 +213,7 @@ class Records:
             os.path.lexists(attempt / "stop"),
             None if record is None else _from_json(key, record),
             bool(record and record.get("abandoned")),
+            bool(about.get("secrets")),
         )
 
     def _about(self, request: RunRequest) -> dict[str, Any]:
@@ -214,6 +224,7 @@ class Records:
             "image": request.image.name,
             "reference": request.image.reference,
             "resources": request.resources.texts(),
+            "secrets": sorted(request.secrets),
             "asked_at": datetime.now(UTC).isoformat(),
         }
 
@@ -284,6 +295,7 @@ def _to_json(status: RunStatus) -> dict[str, Any]:
         "exit_code": status.exit_code,
         "started_at": status.started_at and status.started_at.isoformat(),
         "finished_at": status.finished_at and status.finished_at.isoformat(),
+        "image": status.image,
     }
 
 
@@ -294,7 +306,8 @@ def _from_json(key: str, record: dict[str, Any]) -> RunStatus:
         )
         reason = JobReason(record["reason"]) if record["reason"] else None
         phase, message = RunPhase(record["phase"]), str(record["message"])
-        return RunStatus(key, phase, started, finished, record["exit_code"], reason, message)
+        image = str(record.get("image") or "")
+        return RunStatus(key, phase, started, finished, record["exit_code"], reason, message, image)
     except (KeyError, TypeError, ValueError):
         # Written by rename after fsync, so this is a damaged disk; the run is over all the same.
         return RunStatus(key, RunPhase.LOST, reason=JobReason.LOST, message="what was known of its end is damaged")

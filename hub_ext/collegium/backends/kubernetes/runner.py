@@ -18,6 +18,7 @@ from collegium.backends.kubernetes.cause import queue_of
 from collegium.backends.kubernetes.client import Cluster
 from collegium.backends.kubernetes.job import is_of, job_manifest
 from collegium.backends.kubernetes.records import Entry, Records
+from collegium.backends.kubernetes.run_secrets import own_secret, remove_secret, secret_manifest
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.kubernetes.verdict import Facts, Verdict, judge
 from collegium.backends.kubernetes.views import Views
@@ -66,7 +67,10 @@ class KubernetesRunner:
             raise StartFailed(f"run {request.key} is not of job {request.job_id}")
         async with self._alone(request.key):
             if await self._stored(lambda: self._records.prepare(request), "the run"):
-                await self._create(request.key, manifest)
+                secret = secret_manifest(self._settings, request)
+                if secret is not None:
+                    await self._stored(lambda: self._records.mask(request), "what is to be masked in its log")
+                await self._create(request.key, manifest, secret)
 
     async def stop(self, key: str, grace_seconds: float = 10.0) -> None:
         """See JobRunner. Once the wish is stored this succeeds: ``observe`` insists on it."""
@@ -155,9 +159,12 @@ class KubernetesRunner:
     def _namespace(self, entry: Entry) -> str:
         return self._settings.namespace_of(entry.group)
 
-    async def _create(self, key: str, manifest: Mapping[str, Any]) -> None:
+    async def _create(self, key: str, manifest: Mapping[str, Any], secret: Mapping[str, Any] | None) -> None:
         name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
         try:
+            if secret is not None:
+                # First, so that no pod waits for it; again with what the values are by now.
+                await self._cluster.apply(client.SECRET, secret, namespace)
             job = await self._cluster.create(client.JOB, manifest, namespace)
         except client.AlreadyExists:
             job = await self._adopt(key, name, namespace)
@@ -167,14 +174,31 @@ class KubernetesRunner:
             if _transient(error):
                 raise Unavailable(f"the cluster does not take it now: {error.message}") from error
             await self._give_way(key)
+            if secret is not None:
+                await remove_secret(self._cluster, name, namespace)
             raise StartFailed(f"the cluster does not take it: {error.message}") from error
         self._views.note(job)
-        await self._stored(lambda: self._records.created(key), f"the start of run {key}")
+        await self._made(key, job, secret is not None)
         if await asyncio.to_thread(self._records.wished, key) is not None:
             # Somebody else's wish came while the Job was made.
             entry = await asyncio.to_thread(self._records.read, key)
             if entry is not None:
                 await self._insist(entry)
+
+    async def _made(self, key: str, job: Mapping[str, Any], secret: bool) -> None:
+        """Write down that a Job is there. Its Secret becomes its own first, and goes with it whoever removes it."""
+        if secret:
+            await own_secret(self._cluster, job)
+        await self._stored(lambda: self._records.created(key), f"the start of run {key}")
+
+    async def _recall(self, entry: Entry, job: Mapping[str, Any] | None) -> None:
+        """The same for a Job that was found: a crash came between it and the word of it."""
+        if job is None and entry.secret:
+            return
+        try:
+            await self._made(entry.key, job or {}, entry.secret)
+        except Unavailable as error:
+            log.warning("run %s: %s", entry.key, error.message)
 
     async def _adopt(self, key: str, name: str, namespace: str) -> dict[str, Any]:
         try:
@@ -214,11 +238,12 @@ class KubernetesRunner:
             if entry.stopped:
                 await self._press(entry, job, pod)
             elif status is not None and entry.created_at is None:
-                # A crash came between the Job and the word of it.
-                await self._stored(lambda: self._records.created(entry.key), f"the start of run {entry.key}")
+                await self._recall(entry, job)
             return status
         if status.started_at is None and last is not None and last.started_at is not None:
             status = replace(status, started_at=last.started_at)
+        if last is not None and not status.image:
+            status = replace(status, image=last.image)
         return await self._finish(entry, status, verdict.abandon)
 
     async def _judged(self, entry: Entry, facts: Facts, reads: list[int]) -> Verdict:
@@ -347,6 +372,9 @@ class KubernetesRunner:
             await self._cluster.delete(client.JOB, name, namespace)
         except client.Refused as error:
             raise Unavailable(f"the Job {name} cannot be removed: {error.message}") from error
+        if entry.secret:
+            # The cluster does it, too, if there was a Job.
+            await remove_secret(self._cluster, name, namespace)
 
     def _remember(self, found: dict[str, RunStatus]) -> None:
         self._last = found
