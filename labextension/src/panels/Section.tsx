@@ -10,8 +10,6 @@ export function Section(props: {
   children: React.ReactNode;
   open?: boolean;
   grow?: boolean;
-  /** What is folded asks for nothing. */
-  lazy?: boolean;
 }): JSX.Element {
   const [open, setOpen] = React.useState(props.open ?? true);
   // What was never looked at asks the service for nothing.

@@ -93,7 +93,6 @@ function Content({ jobs, actions }: PanelProps): JSX.Element {
         id="sweeps"
         title="Sweeps"
         open={false}
-        lazy
         tools={
           <button
             type="button"
@@ -110,7 +109,7 @@ function Content({ jobs, actions }: PanelProps): JSX.Element {
       >
         <SweepsSection key={group.name} actions={actions} />
       </Section>
-      <Section id="activity" title="Recent activity" open={false} lazy>
+      <Section id="activity" title="Recent activity" open={false}>
         <ActivitySection key={group.name} actions={actions} />
       </Section>
       <Section

@@ -13,7 +13,7 @@ export function SweepPart({ id, model }: { id: string; model: FormModel }): JSX.
   const names = [...draft.parameters.map(p => p.name), ...draft.added.map(row => row.name)].filter(Boolean);
   const { client } = model.session;
   return (
-    <fieldset className="clg-parameters" data-testid="collegium-sweep-fields">
+    <fieldset className="clg-parameters clg-sweep-fields" data-testid="collegium-sweep-fields">
       <legend>Sweep</legend>
       <p className="clg-hint">
         The job runs once for each point. A command finds a parameter in <code>PARAM_name</code>, a notebook

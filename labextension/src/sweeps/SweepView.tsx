@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import type { PointOut, SweepDetail } from '../api';
-import { usePages } from '../accounts/load';
+import { useLoad } from '../accounts/load';
 import { More, Problem } from '../accounts/parts';
 import type { Actions } from '../actions';
 import type { Client } from '../client';
@@ -161,14 +161,31 @@ function Header(props: {
   );
 }
 
+/** The pages that were asked for, together: asking again must not take away what somebody unfolded. */
+function usePoints(client: Client, sweep: SweepDetail) {
+  const pages = React.useRef(1);
+  const { value, problem, busy, reload } = useLoad(`points/${sweep.group}/${sweep.id}`, async () => {
+    const items: PointOut[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < pages.current && (page === 0 || cursor); page++) {
+      const found = await client.sweepPoints(sweep.group, sweep.id, cursor);
+      items.push(...found.items);
+      cursor = found.next_cursor ?? undefined;
+    }
+    return { items, more: cursor !== undefined };
+  });
+  const more = () => {
+    pages.current++;
+    reload();
+  };
+  return { items: value?.items ?? null, more: value?.more ? more : null, problem, busy, reload };
+}
+
 function Parts(props: { sweep: SweepDetail; client: Client; actions: Actions; live: boolean }): JSX.Element {
   const { sweep, client, live } = props;
   // Asked again whenever the sweep's own figures have changed.
   const stamp = `${sweep.state}/${JSON.stringify(sweep.counts)}/${sweep.best?.value}`;
-  const { items, problem, more, busy, reload } = usePages<PointOut>(
-    `points/${sweep.group}/${sweep.id}`,
-    cursor => client.sweepPoints(sweep.group, sweep.id, cursor)
-  );
+  const { items, problem, more, busy, reload } = usePoints(client, sweep);
   const before = React.useRef(stamp);
   React.useEffect(() => {
     if (before.current !== stamp) {

@@ -242,7 +242,9 @@ export class FormModel {
       return;
     }
     try {
-      this.draft = withParameters(this.draft, await client.cellParameters(this.group, cell));
+      const found = await client.cellParameters(this.group, cell);
+      // Read the draft only now: it has changed while we waited.
+      this.draft = withParameters(this.draft, found);
     } catch (error) {
       this.draft = {
         ...this.draft,
