@@ -75,6 +75,7 @@ class RunStatus:
     """What is known of one run. ``reason`` is set on final phases other than SUCCEEDED.
 
     ``message`` is for people: while STARTING what it waits for (an image, a node), at the end what went wrong.
+    ``image`` is the container image that really runs, by its digest, where that is known.
     """
 
     key: str
@@ -84,6 +85,7 @@ class RunStatus:
     exit_code: int | None = None
     reason: JobReason | None = None
     message: str = ""
+    image: str = ""
 
 
 class JobRunner(Protocol):

@@ -301,6 +301,13 @@ class Jobs:
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(cancel_requested_by=by))
         return replace(job, cancel_requested_by=by)
 
+    def note_image(self, job: Job, image: str) -> None:
+        """Keep in the manifest which image really runs, by its digest: a name may mean another one tomorrow."""
+        kept = job.launch.get("image") or {}
+        if image and kept.get("digest") != image:
+            launch = {**job.launch, "image": {**kept, "digest": image}}
+            self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(launch=launch))
+
     def edit(self, job: Job, notes: str, tags: tuple[str, ...], priority: int) -> Job:
         """Write what people may change after submit."""
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(notes=notes, priority=priority))

@@ -96,3 +96,24 @@ def test_its_waiting_jobs_start() -> None:
     request = run_request(job)
     assert (request.requests, request.placement, request.timeout_seconds) == (Resources(), Placement(), 60)
     assert (request.image.pull_secret, request.image.reference) == ("", "r")
+
+
+def test_its_events_get_the_name_and_owner_of_their_job(settings: Settings) -> None:
+    settings.prepare()
+    database = Database(settings.database_url)
+    database.upgrade("0007")
+    database.close()
+    job = {"name": "fit", "state": "Pending", "reason": "Submitted", "message": "", "attempt": 0, "created_at": 1}
+    job |= {"spec": "{}", "launch": "{}", "resources": "{}"}
+    told = {"group_name": "physics", "at": 1, "state": "Pending", "reason": "Submitted", "message": ""}
+    engine = sa.create_engine(settings.database_url)
+    with engine.begin() as connection:
+        insert(connection, "jobs", id="job-1", group_name="physics", user_name="ann", **job)
+        insert(connection, "events", kind="job", object_id="job-1", **told)
+        insert(connection, "events", kind="server", object_id="ann/physics", **told)
+    engine.dispose()
+    database = Database.open(settings)
+    with database.read() as uow:
+        found = uow.events.page(["physics"], 9)
+    database.close()
+    assert [(e.object_id, e.name, e.user) for e in found] == [("ann/physics", "", ""), ("job-1", "fit", "ann")]

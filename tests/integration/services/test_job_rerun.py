@@ -112,3 +112,24 @@ async def test_keys_of_exact_and_new_ones_differ(service: Service) -> None:
     same = await service.client().post(f"{JOBS}/{job}/rerun", json={"exact": True}, headers=key)
     other = await service.client().post(f"{JOBS}/{job}/rerun", json={"exact": False}, headers=key)
     assert (same.json()["id"], other.json()["error"]["code"]) == (first.json()["id"], "idempotency_mismatch")
+
+
+async def test_the_image_that_really_ran_runs_again(service: Service) -> None:
+    await service.database.writing(lambda uow: catalog(uow, "1", "site/base:latest"))
+    digest = f"site/base@sha256:{'a1' * 32}"
+    job = await service.submit(retries=1)
+    await service.round()
+    run = service.memory.runs[f"{job}.1"]
+    run.status = replace(run.status, image=digest)
+    await service.round()
+    kept = (await service.job(job))["launch"]["image"]
+    assert (kept["reference"], kept["digest"]) == ("site/base:latest", digest)
+    # One that ended before anybody saw it run is known by its end.
+    service.memory.finish(f"{job}.1", 1)
+    run.status = replace(run.status, image=digest.replace("a1", "b2"))
+    await service.round()
+    assert (await service.job(job))["launch"]["image"]["digest"] == digest.replace("a1", "b2")
+    exact = await service.job((await again(service, job)).json()["id"])
+    anew = await service.job((await again(service, job, exact=False)).json()["id"])
+    references = [j["launch"]["image"]["reference"] for j in (exact, anew)]
+    assert references == [digest.replace("a1", "b2"), "site/base:latest"]

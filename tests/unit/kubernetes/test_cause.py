@@ -415,3 +415,23 @@ def test_a_node_that_does_not_answer_is_told() -> None:
     status = verdict_of(a_job(), a_pod("Running", {"running": {"startedAt": ago(3)}}, conditions=(condition,)))
     assert status is not None
     assert (status.phase, status.message) == (RunPhase.RUNNING, "its node does not answer")
+
+
+@pytest.mark.parametrize(
+    ("image_id", "known"),
+    [
+        (f"reg.example.org:5000/a/b@sha256:{'0a' * 32}", True),
+        (f"docker-pullable://reg.example.org/a@sha256:{'0a' * 32}", True),
+        # Loaded on the node by hand: nobody can pull that again.
+        (f"sha256:{'0a' * 32}", False),
+        (f"a b@sha256:{'0a' * 32}", False),
+        ("", False),
+    ],
+)
+def test_the_image_that_runs_is_known_by_its_digest(image_id: str, known: bool) -> None:
+    for phase, state in (("Running", {"running": {"startedAt": ago(9)}}), ("Succeeded", over(0))):
+        pod = a_pod(phase, state)
+        pod["status"]["containerStatuses"][0]["imageID"] = image_id
+        status = judge(Facts(KEY, None, pod, 0.0, False), NOW, 600).status
+        assert status is not None
+        assert status.image == (image_id.removeprefix("docker-pullable://") if known else "")

@@ -17,6 +17,7 @@ from collegium.domain.jobs import JobReason
 #: Begins the termination message of a run whose program could not be started.
 NOT_STARTED = "collegium: "
 _LONGEST = 400
+_DIGEST = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,400}@sha256:[0-9a-f]{64}", re.ASCII)
 #: Image registries and storage come back; a name that they do not know mostly does not.
 _IMAGE_GRACE, _NO_SUCH_IMAGE_GRACE, _CONFIGURATION_GRACE, _CREATE_GRACE = 300.0, 60.0, 15.0, 60.0
 #: Why a container waits, and how long (seconds since a node was found) before nothing more is to be hoped for.
@@ -135,6 +136,15 @@ def started_at(pod: Mapping[str, Any]) -> datetime | None:
     return None
 
 
+def image_of(pod: Mapping[str, Any]) -> str:
+    """The image that the pod really runs, by its digest; empty where the node gives none that could be pulled."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        found = str(container.get("imageID") or "").rpartition("://")[2]
+        if _DIGEST.fullmatch(found):
+            return found
+    return ""
+
+
 def ended(key: str, pod: Mapping[str, Any]) -> RunStatus | None:
     """The end of a run by its pod alone; None while it is not over."""
     status = pod.get("status") or {}
@@ -143,9 +153,9 @@ def ended(key: str, pod: Mapping[str, Any]) -> RunStatus | None:
         return None
     code, times = end.get("exitCode"), (started_at(pod), read_time(end.get("finishedAt")))
     if code == 0 or (not end and status.get("phase") == "Succeeded"):
-        return RunStatus(key, RunPhase.SUCCEEDED, *times, 0)
+        return RunStatus(key, RunPhase.SUCCEEDED, *times, 0, image=image_of(pod))
     phase, reason, message = _why(pod, status, end)
-    return RunStatus(key, phase, *times, code, reason, message)
+    return RunStatus(key, phase, *times, code, reason, message, image_of(pod))
 
 
 def job_ended(key: str, job: Mapping[str, Any]) -> RunStatus | None:

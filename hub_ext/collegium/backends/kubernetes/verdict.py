@@ -11,6 +11,7 @@ from collegium.backends.kubernetes.cause import (
     Cause,
     ended,
     held_by,
+    image_of,
     job_ended,
     past_deadline,
     queue_of,
@@ -77,7 +78,7 @@ def _by_pod(facts: Facts, pod: Mapping[str, Any], now: datetime, start_deadline:
         return Verdict(_dated(end, now))
     started = started_at(pod)
     if started is not None:
-        return Verdict(RunStatus(facts.key, RunPhase.RUNNING, started, message=_trouble(pod)))
+        return Verdict(RunStatus(facts.key, RunPhase.RUNNING, started, message=_trouble(pod), image=image_of(pod)))
     if facts.stopped:
         if going and not (pod.get("spec") or {}).get("nodeName"):
             # No node takes a pod that is being deleted, so nothing of it will ever run.

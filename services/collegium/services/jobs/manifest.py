@@ -52,7 +52,8 @@ def exactly(granted: LaunchSpec, earlier: Job | Sweep) -> LaunchSpec:
     """The launch of an earlier job, or of a sweep, once more, by somebody to whom image and instance type are granted
     today.
 
-    Of what their names mean today nothing is taken, so that a catalog edit since does not change what runs.
+    Of what their names mean today nothing is taken, so that neither a catalog edit since changes what runs nor a push
+    to the image's tag, where it is known which image that was.
     """
     kept = earlier.launch["instance_type"]
     size = InstanceType(
@@ -62,7 +63,9 @@ def exactly(granted: LaunchSpec, earlier: Job | Sweep) -> LaunchSpec:
         requests=manifest_requests(earlier.launch),
         placement=manifest_placement(earlier.launch),
     )
-    return replace(granted, instance_type=size, image=manifest_image(earlier.launch))
+    image = manifest_image(earlier.launch)
+    image = replace(image, reference=earlier.launch["image"].get("digest") or image.reference)
+    return replace(granted, instance_type=size, image=image)
 
 
 def manifest_image(launch: Mapping[str, Any]) -> Image:

@@ -156,14 +156,21 @@ class JobRounds:
             traceback = failure_line(tail.data.decode("utf-8", "replace"))
         # Stored with the end, so that it outlives the files.
         used = await self._backend.logs.usage(job.run_key)
-        await self._end(job, outcome(job, run, self._clock(), traceback), run.finished_at, used)
+        await self._end(job, outcome(job, run, self._clock(), traceback), run.finished_at, used, run.image)
         await self._backend.jobs.forget(job.run_key)
 
-    async def _end(self, job: Job, to: Outcome, finished_at: datetime | None = None, used: Usage | None = None) -> None:
+    async def _end(
+        self,
+        job: Job,
+        to: Outcome,
+        finished_at: datetime | None = None,
+        used: Usage | None = None,
+        image: str = "",
+    ) -> None:
         """The change of state and the place in the ledger, together or not at all.
 
         ``finished_at`` is when the run itself ended, which may be long before anybody could see it; ``used`` what it
-        used, if there was a run.
+        used and ``image`` which it really ran, if there was a run.
         """
 
         def change(uow: UnitOfWork) -> None:
@@ -179,6 +186,7 @@ class JobRounds:
                 job, state, reason, message, moment, finished_at=finished_at, exit_code=to.exit_code, eligible_at=due
             )
             Ledger().release(uow, WorkloadKind.JOB, job.id)
+            uow.jobs.note_image(job, image)
             if used is not None:
                 uow.metrics.begin(job.id, job.attempt)
                 uow.usage.put(job.id, job.attempt, job.started_at, used)
@@ -192,6 +200,7 @@ class JobRounds:
         since = run.started_at or self._clock()
         moved = uow.jobs.move(job, JobState.RUNNING, JobReason.STARTED, "", self._clock(), started_at=since)
         Ledger().bind(uow, WorkloadKind.JOB, job.id)
+        uow.jobs.note_image(job, run.image)
         uow.metrics.begin(job.id, job.attempt)
         return moved
 
