@@ -4,7 +4,7 @@ Ours: an api and a controller process over PostgreSQL; jobs are submitted over H
 their folders on the files volume, run as Jobs whose pods end at once, and are settled, logs included. What is measured
 is the controller, from the first submit until nothing is left of any run. The peer is a loop that makes as many of the
 same Jobs with the same client, watches them, and removes each when it is complete: no queue, no quota, no database, no
-files, and all is lost if it dies.
+files, and all is lost if it dies. How fast jobs are taken is measured beside creating Jobs that are suspended.
 """
 
 from __future__ import annotations
@@ -50,8 +50,12 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Found:
-    """What one way took: seconds in all, processor of its process and of the API server, memory (more, and at most)."""
+    """What one way took: seconds in all, processor of its process and of the API server, memory (more, and at most).
 
+    ``submits`` are jobs taken per second, AT_ONCE under way at any time.
+    """
+
+    submits: float
     seconds: float
     cpu: float
     server: float
@@ -126,12 +130,14 @@ def _ours(kube: Kube, made: Service, groups: list[str], count: int) -> tuple[Fou
         rest, busy = _idle(kube, pid)
         before, server, begun = cost(pid), node_cpu(kube.cluster, "apiserver"), time.perf_counter()
         asyncio.run(_submit(made, groups, count))
+        submits = count / (time.perf_counter() - begun)
         _settled(made, database, groups, count + 2 * len(groups))
         seconds, after = time.perf_counter() - begun, cost(pid)
     finally:
         database.close()
     spent = node_cpu(kube.cluster, "apiserver") - server - rest * seconds
-    return Found(seconds, after.cpu - before.cpu, spent, after.resident - before.resident, after.peak), busy
+    more = after.resident - before.resident
+    return Found(submits, seconds, after.cpu - before.cpu, spent, more, after.peak), busy
 
 
 async def _submit(made: Service, groups: list[str], count: int) -> None:
@@ -169,12 +175,12 @@ def _bare(kube: Kube, task: Bare) -> Found:
     process.start()
     theirs.close()
     # It has imported everything.
-    assert ours.recv() == "ready"
+    submits = ours.recv()
     server = node_cpu(kube.cluster, "apiserver")
     seconds, cpu, more, peak = ours.recv()
     process.join()
     spent = node_cpu(kube.cluster, "apiserver") - server - rest * seconds
-    return Found(seconds, cpu, spent, more, peak)
+    return Found(submits, seconds, cpu, spent, more, peak)
 
 
 def _work(task: Bare, results: Pipe) -> None:
@@ -189,7 +195,7 @@ async def _loop(task: Bare, results: Pipe) -> None:
     for cache in (watched, pods):
         await cache.start()
         await cache.synced()
-    results.send("ready")
+    results.send(await _creates(api, settings, task))
     before, begun = cost(), time.perf_counter()
     made, over = 0, set[str]()
     while len(over) < task.count:
@@ -209,6 +215,24 @@ async def _loop(task: Bare, results: Pipe) -> None:
         await cache.stop()
     await api.close()
     results.send((seconds, after.cpu - before.cpu, after.resident - before.resident, after.peak))
+
+
+async def _creates(api: Cluster, settings: KubernetesSettings, task: Bare) -> float:
+    """Jobs created per second, AT_ONCE under way at any time; they are suspended, and removed when all are there."""
+    manifests = [_manifest(settings, task, g) for g in task.groups for _ in range(RUNNING)]
+    for manifest in manifests:
+        manifest["spec"]["suspend"] = True
+    left, begun = iter(manifests), time.perf_counter()
+
+    async def one_after_the_other() -> None:
+        for manifest in left:
+            await api.create(JOB, manifest, manifest["metadata"]["namespace"])
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
+    rate = len(manifests) / (time.perf_counter() - begun)
+    for manifest in manifests:
+        await api.delete(JOB, manifest["metadata"]["name"], manifest["metadata"]["namespace"])
+    return rate
 
 
 def _manifest(settings: KubernetesSettings, task: Bare, group: str) -> dict[str, Any]:
@@ -236,6 +260,7 @@ def _show(mine: Found, theirs: Found, count: int, busy: float) -> None:
         a, b = values
         rows.append((title, text.format(a * scale), text.format(b * scale), ratio(a, b) if b > 0 else ""))
 
+    row("submits per second", (mine.submits, theirs.submits), "{:.0f}", 1)
     row("processor per job", (mine.cpu / count, theirs.cpu / count), "{:.1f} ms", 1000)
     row("API server's processor per job", (mine.server / count, theirs.server / count), "{:.1f} ms", 1000)
     row("jobs per second", (count / mine.seconds, count / theirs.seconds), "{:.1f}", 1)

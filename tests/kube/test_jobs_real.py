@@ -436,6 +436,29 @@ async def test_a_job_of_somebody_else_with_its_name(site: Site) -> None:
         await api.delete(JOB, naming.job_name(request.key), site.place.namespace)
 
 
+async def test_jobs_of_kueue(site: Site) -> None:
+    """Kueue's part is played here: it lets a Job start, and would let one that it let start go on again."""
+    backend = site.open(kueue_queues={"*": "gpus"}, start_deadline=2)
+    done, runs, waits = [
+        await site.start(r, backend) for r in (site.python("print(1)"), site.request(SLEEP), site.request(SLEEP))
+    ]
+    status = await site.until(
+        waits, lambda s: s is not None and "Kueue holds it in the queue gpus" in s.message, backend
+    )
+    assert status.phase is RunPhase.STARTING
+    # Longer than it may take to start, for it has not been let start.
+    await asyncio.sleep(2.5)
+    async with site.place.api() as api:
+        for key in (done, runs):
+            await api.patch(JOB, naming.job_name(key), {"spec": {"suspend": False}}, site.place.namespace)
+    assert (await site.over(done, backend)).phase is RunPhase.SUCCEEDED
+    await site.until(runs, lambda s: s is not None and s.phase is RunPhase.RUNNING, backend)
+    for key in (runs, waits):
+        await backend.jobs.stop(key, 1)
+        assert (await site.over(key, backend)).reason is JobReason.CANCELLED
+        await eventually(lambda key=key: site.job_is_gone(key))  # type: ignore[misc]
+
+
 async def test_a_group_without_a_namespace(site: Site) -> None:
     with pytest.raises(Unavailable, match="is being prepared"):
         await site.backend.jobs.start(site.python("print(1)", group="maths"))
