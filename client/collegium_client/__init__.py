@@ -17,17 +17,20 @@ from __future__ import annotations
 from collegium_client import errors, models
 from collegium_client.aio import AsyncClient
 from collegium_client.aio_jobs import AsyncJobHandle
+from collegium_client.aio_sweeps import AsyncSweepHandle
 from collegium_client.client import Client
-from collegium_client.errors import CollegiumError, JobFailed, TimedOut
+from collegium_client.errors import CollegiumError, JobFailed, SweepFailed, TimedOut
 from collegium_client.exchange import VERSION as __version__
 from collegium_client.exchange import Retry
 from collegium_client.jobs import JobHandle
-from collegium_client.models import JobIn, NotebookIn, WorkingDirectoryIn
+from collegium_client.models import JobIn, NotebookIn, ScheduleIn, SweepIn, WorkingDirectoryIn
 from collegium_client.settings import Settings
+from collegium_client.sweeps import SweepHandle
 
 __all__ = [
     "AsyncClient",
     "AsyncJobHandle",
+    "AsyncSweepHandle",
     "Client",
     "CollegiumError",
     "JobFailed",
@@ -35,7 +38,11 @@ __all__ = [
     "JobIn",
     "NotebookIn",
     "Retry",
+    "ScheduleIn",
     "Settings",
+    "SweepFailed",
+    "SweepHandle",
+    "SweepIn",
     "TimedOut",
     "WorkingDirectoryIn",
     "__version__",

@@ -11,6 +11,8 @@ import httpx
 
 from collegium_client import exchange
 from collegium_client.aio_jobs import AsyncJobs
+from collegium_client.aio_schedules import AsyncSchedules
+from collegium_client.aio_sweeps import AsyncSweeps
 from collegium_client.exchange import Answer, Retry
 from collegium_client.methods import AsyncMethods
 from collegium_client.models import ContextOut
@@ -38,6 +40,8 @@ class AsyncClient(AsyncMethods):
         self._http = httpx.AsyncClient(**exchange.client_options(self.settings, transport))
         self._group = self.settings.group
         self.jobs = AsyncJobs(self)
+        self.schedules = AsyncSchedules(self)
+        self.sweeps = AsyncSweeps(self)
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,17 +14,30 @@ from collegium_client import operations
 from collegium_client.download import Download
 from collegium_client.errors import CollegiumError, TimedOut
 from collegium_client.exchange import is_passing, unreachable
-from collegium_client.models import ArtifactOut, JobDetail, JobIn, JobOut
+from collegium_client.models import (
+    ArtifactOut,
+    BatchJobIn,
+    BulkFilter,
+    BulkOut,
+    FiguresOut,
+    JobDetail,
+    JobEdit,
+    JobIn,
+    JobOut,
+    RerunIn,
+)
 from collegium_client.outcome import (
     FINAL,
     FIRST_LOOK,
     LAST_LOOK,
     AnyJob,
+    body_of,
     failure,
     job_body,
     key_of,
     status_of,
     target_of,
+    words,
 )
 from collegium_client.sse import EventReader, LogEnd, LogPiece, LogPlace
 from collegium_client.wire import Operation
@@ -125,9 +138,22 @@ class AsyncJobHandle:
         self.job = await self._jobs.cancel(self.id, self.group)
         return self
 
-    async def rerun(self, *, key: str | None = None) -> AsyncJobHandle:
-        """The same job again, from the same files, as a new one."""
-        return await self._jobs.rerun(self.id, self.group, key=key)
+    async def rerun(self, *, exact: bool = True, key: str | None = None) -> AsyncJobHandle:
+        """The same job again, from the same files, as a new one; see ``AsyncJobs.rerun``."""
+        return await self._jobs.rerun(self.id, self.group, exact=exact, key=key)
+
+    async def edit(self, **changes: Any) -> AsyncJobHandle:
+        """Change ``notes``, ``tags``, or the ``priority`` of one that waits."""
+        self.job = await self._jobs.edit(self.id, self.group, **changes)
+        return self
+
+    async def delete(self) -> None:
+        """Remove it with its files; it must be over."""
+        await self._jobs.delete(self.id, self.group)
+
+    async def metrics(self) -> FiguresOut:
+        """The figures that it told of itself."""
+        return await self._jobs.metrics(self.id, self.group)
 
     async def artifacts(self) -> Artifacts:
         """The files that its latest attempt left."""
@@ -173,15 +199,25 @@ class AsyncJobs:
         state: str | Iterable[str] | None = None,
         user: str | None = None,
         text: str | None = None,
+        tag: str | Iterable[str] | None = None,
+        sweep: str | None = None,
+        kind: str | None = None,
+        sort: str | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[JobOut]:
-        """Jobs, newest first, at most ``limit``; pages are fetched as they are needed."""
-        states = state if isinstance(state, str) or state is None else ",".join(state)
+        """Jobs, newest first or as ``sort`` says, at most ``limit``; pages are fetched as they are needed."""
+        asked: dict[str, Any] = {
+            "state": words(state),
+            "user": user,
+            "text": text,
+            "tag": words(tag),
+            "sweep": sweep,
+            "kind": kind,
+            "sort": sort,
+        }
         chosen, cursor, left = await self._client.group(group), None, limit
         while left is None or left > 0:
-            page = await self._client.get_groups_group_jobs(
-                chosen, state=states, user=user, text=text, cursor=cursor, limit=min(200, left or 200)
-            )
+            page = await self._client.get_groups_group_jobs(chosen, **asked, cursor=cursor, limit=min(200, left or 200))
             for job in page.items if left is None else page.items[:left]:
                 yield job
             left = None if left is None else left - len(page.items)
@@ -201,12 +237,64 @@ class AsyncJobs:
         """Ask for the end of a job."""
         return await self._client.post_groups_group_jobs_job_cancel(await self._client.group(group), job)
 
-    async def rerun(self, job: str, group: str | None = None, *, key: str | None = None) -> AsyncJobHandle:
-        """The same job again, from the same files, as a new one."""
+    async def rerun(
+        self, job: str, group: str | None = None, *, exact: bool = True, key: str | None = None
+    ) -> AsyncJobHandle:
+        """The same job again, from the same files, as a new one.
+
+        Exactly as it was resolved then (image, size, values), or with ``exact=False`` as that would be resolved today.
+        """
+        body = None if exact else RerunIn(exact=False)
         operation = operations.post_groups_group_jobs_job_rerun(
-            await self._client.group(group), job, idempotency_key=key_of(key)
+            await self._client.group(group), job, body, idempotency_key=key_of(key)
         )
         return await self._made(operation)
+
+    async def edit(self, job: str, group: str | None = None, **changes: Any) -> JobOut:
+        """Change ``notes``, ``tags``, or the ``priority`` of a job that waits."""
+        body = body_of(JobEdit, "change", None, changes)
+        return await self._client.patch_groups_group_jobs_job(await self._client.group(group), job, body)
+
+    async def delete(self, job: str, group: str | None = None) -> JobOut:
+        """Remove a job that is over, with its files; answers with what it was."""
+        return await self._client.delete_groups_group_jobs_job(await self._client.group(group), job)
+
+    async def metrics(self, job: str, group: str | None = None) -> FiguresOut:
+        """The figures that a job told of itself, as series."""
+        return await self._client.get_groups_group_jobs_job_metrics(await self._client.group(group), job)
+
+    async def bulk(
+        self,
+        action: str,
+        group: str | None = None,
+        *,
+        ids: Iterable[str] | None = None,
+        filter: BulkFilter | Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+    ) -> BulkOut:
+        """``cancel`` or ``delete`` many jobs, by ids or by what they have in common; says what was refused and why.
+
+        One request changes so many and no more: ``remaining`` in the answer says whether to ask again.
+        """
+        body: dict[str, Any] = {"action": action, "dry_run": dry_run}
+        if ids is not None:
+            body["ids"] = [*ids]
+        if filter is not None:
+            sent = filter.model_dump(mode="json", exclude_unset=True) if isinstance(filter, BulkFilter) else filter
+            body["filter"] = dict(sent)
+        return await self._client.post_groups_group_jobs_bulk(await self._client.group(group), body)
+
+    async def submit_batch(
+        self, jobs: Iterable[BatchJobIn | Mapping[str, Any]], *, group: str | None = None, key: str | None = None
+    ) -> dict[str, AsyncJobHandle]:
+        """Submit jobs that may wait for one another by ``key``, all or none; the argument ``key`` is as in ``submit``."""
+        sent = [j.model_dump(mode="json", exclude_unset=True) if isinstance(j, BatchJobIn) else dict(j) for j in jobs]
+        operation = operations.post_groups_group_jobs_batch(
+            await self._client.group(group), {"jobs": sent}, idempotency_key=key_of(key)
+        )
+        answer = await self._client.ask(operation)
+        new = answer.headers.get("Idempotency-Replayed") != "true"
+        return {name: AsyncJobHandle(self, job, new) for name, job in answer.value.jobs.items()}
 
     async def logs(
         self, job: str, group: str | None = None, *, attempt: int | None = None, tail: int | None = None

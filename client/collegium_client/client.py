@@ -14,7 +14,9 @@ from collegium_client.exchange import Answer, Retry
 from collegium_client.jobs import Jobs
 from collegium_client.methods import Methods
 from collegium_client.models import ContextOut
+from collegium_client.schedules import Schedules
 from collegium_client.settings import Settings, only_group
+from collegium_client.sweeps import Sweeps
 from collegium_client.wire import Operation
 
 T = TypeVar("T")
@@ -23,8 +25,9 @@ T = TypeVar("T")
 class Client(Methods):
     """A Collegium. Without arguments it is the one of ``collegium_client.settings``; a context manager, or ``close()``.
 
-    ``jobs`` is what most programs need; besides, each operation of the API is a method. What may be done twice without
-    harm is tried again when the network or the server fails; a submit always may, for it carries a key.
+    ``jobs``, ``schedules`` and ``sweeps`` are what most programs need; besides, each operation of the API is a method.
+    What may be done twice without harm is tried again when the network or the server fails; a submit always may, for it
+    carries a key.
     """
 
     def __init__(
@@ -42,6 +45,8 @@ class Client(Methods):
         self._http = httpx.Client(**exchange.client_options(self.settings, transport))
         self._group = self.settings.group
         self.jobs = Jobs(self)
+        self.schedules = Schedules(self)
+        self.sweeps = Sweeps(self)
 
     def __enter__(self) -> Self:
         return self

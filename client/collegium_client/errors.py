@@ -118,6 +118,16 @@ class JobFailed(CollegiumError):
         self.state, self.reason, self.exit_code = state, reason, exit_code
 
 
+class SweepFailed(CollegiumError):
+    """A sweep ended without success; raised only where that is asked for. ``counts`` are its jobs by state."""
+
+    code = "sweep_failed"
+
+    def __init__(self, message: str, state: str, counts: Mapping[str, int]) -> None:
+        super().__init__(message, details={"state": state, "counts": dict(counts)})
+        self.state, self.counts = state, counts
+
+
 class TimedOut(CollegiumError):
     """What was waited for did not happen in time; the job goes on."""
 

@@ -13,17 +13,30 @@ from collegium_client import operations
 from collegium_client.download import Download
 from collegium_client.errors import CollegiumError, TimedOut
 from collegium_client.exchange import is_passing, unreachable
-from collegium_client.models import ArtifactOut, JobDetail, JobIn, JobOut
+from collegium_client.models import (
+    ArtifactOut,
+    BatchJobIn,
+    BulkFilter,
+    BulkOut,
+    FiguresOut,
+    JobDetail,
+    JobEdit,
+    JobIn,
+    JobOut,
+    RerunIn,
+)
 from collegium_client.outcome import (
     FINAL,
     FIRST_LOOK,
     LAST_LOOK,
     AnyJob,
+    body_of,
     failure,
     job_body,
     key_of,
     status_of,
     target_of,
+    words,
 )
 from collegium_client.sse import EventReader, LogEnd, LogPiece, LogPlace
 from collegium_client.wire import Operation
@@ -124,9 +137,22 @@ class JobHandle:
         self.job = self._jobs.cancel(self.id, self.group)
         return self
 
-    def rerun(self, *, key: str | None = None) -> JobHandle:
-        """The same job again, from the same files, as a new one."""
-        return self._jobs.rerun(self.id, self.group, key=key)
+    def rerun(self, *, exact: bool = True, key: str | None = None) -> JobHandle:
+        """The same job again, from the same files, as a new one; see ``Jobs.rerun``."""
+        return self._jobs.rerun(self.id, self.group, exact=exact, key=key)
+
+    def edit(self, **changes: Any) -> JobHandle:
+        """Change ``notes``, ``tags``, or the ``priority`` of one that waits."""
+        self.job = self._jobs.edit(self.id, self.group, **changes)
+        return self
+
+    def delete(self) -> None:
+        """Remove it with its files; it must be over."""
+        self._jobs.delete(self.id, self.group)
+
+    def metrics(self) -> FiguresOut:
+        """The figures that it told of itself."""
+        return self._jobs.metrics(self.id, self.group)
 
     def artifacts(self) -> Artifacts:
         """The files that its latest attempt left."""
@@ -170,15 +196,25 @@ class Jobs:
         state: str | Iterable[str] | None = None,
         user: str | None = None,
         text: str | None = None,
+        tag: str | Iterable[str] | None = None,
+        sweep: str | None = None,
+        kind: str | None = None,
+        sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[JobOut]:
-        """Jobs, newest first, at most ``limit``; pages are fetched as they are needed."""
-        states = state if isinstance(state, str) or state is None else ",".join(state)
+        """Jobs, newest first or as ``sort`` says, at most ``limit``; pages are fetched as they are needed."""
+        asked: dict[str, Any] = {
+            "state": words(state),
+            "user": user,
+            "text": text,
+            "tag": words(tag),
+            "sweep": sweep,
+            "kind": kind,
+            "sort": sort,
+        }
         chosen, cursor, left = self._client.group(group), None, limit
         while left is None or left > 0:
-            page = self._client.get_groups_group_jobs(
-                chosen, state=states, user=user, text=text, cursor=cursor, limit=min(200, left or 200)
-            )
+            page = self._client.get_groups_group_jobs(chosen, **asked, cursor=cursor, limit=min(200, left or 200))
             yield from page.items if left is None else page.items[:left]
             left = None if left is None else left - len(page.items)
             cursor = page.next_cursor
@@ -197,12 +233,62 @@ class Jobs:
         """Ask for the end of a job."""
         return self._client.post_groups_group_jobs_job_cancel(self._client.group(group), job)
 
-    def rerun(self, job: str, group: str | None = None, *, key: str | None = None) -> JobHandle:
-        """The same job again, from the same files, as a new one."""
+    def rerun(self, job: str, group: str | None = None, *, exact: bool = True, key: str | None = None) -> JobHandle:
+        """The same job again, from the same files, as a new one.
+
+        Exactly as it was resolved then (image, size, values), or with ``exact=False`` as that would be resolved today.
+        """
+        body = None if exact else RerunIn(exact=False)
         operation = operations.post_groups_group_jobs_job_rerun(
-            self._client.group(group), job, idempotency_key=key_of(key)
+            self._client.group(group), job, body, idempotency_key=key_of(key)
         )
         return self._made(operation)
+
+    def edit(self, job: str, group: str | None = None, **changes: Any) -> JobOut:
+        """Change ``notes``, ``tags``, or the ``priority`` of a job that waits."""
+        body = body_of(JobEdit, "change", None, changes)
+        return self._client.patch_groups_group_jobs_job(self._client.group(group), job, body)
+
+    def delete(self, job: str, group: str | None = None) -> JobOut:
+        """Remove a job that is over, with its files; answers with what it was."""
+        return self._client.delete_groups_group_jobs_job(self._client.group(group), job)
+
+    def metrics(self, job: str, group: str | None = None) -> FiguresOut:
+        """The figures that a job told of itself, as series."""
+        return self._client.get_groups_group_jobs_job_metrics(self._client.group(group), job)
+
+    def bulk(
+        self,
+        action: str,
+        group: str | None = None,
+        *,
+        ids: Iterable[str] | None = None,
+        filter: BulkFilter | Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+    ) -> BulkOut:
+        """``cancel`` or ``delete`` many jobs, by ids or by what they have in common; says what was refused and why.
+
+        One request changes so many and no more: ``remaining`` in the answer says whether to ask again.
+        """
+        body: dict[str, Any] = {"action": action, "dry_run": dry_run}
+        if ids is not None:
+            body["ids"] = [*ids]
+        if filter is not None:
+            sent = filter.model_dump(mode="json", exclude_unset=True) if isinstance(filter, BulkFilter) else filter
+            body["filter"] = dict(sent)
+        return self._client.post_groups_group_jobs_bulk(self._client.group(group), body)
+
+    def submit_batch(
+        self, jobs: Iterable[BatchJobIn | Mapping[str, Any]], *, group: str | None = None, key: str | None = None
+    ) -> dict[str, JobHandle]:
+        """Submit jobs that may wait for one another by ``key``, all or none; the argument ``key`` is as in ``submit``."""
+        sent = [j.model_dump(mode="json", exclude_unset=True) if isinstance(j, BatchJobIn) else dict(j) for j in jobs]
+        operation = operations.post_groups_group_jobs_batch(
+            self._client.group(group), {"jobs": sent}, idempotency_key=key_of(key)
+        )
+        answer = self._client.ask(operation)
+        new = answer.headers.get("Idempotency-Replayed") != "true"
+        return {name: JobHandle(self, job, new) for name, job in answer.value.jobs.items()}
 
     def logs(self, job: str, group: str | None = None, *, attempt: int | None = None, tail: int | None = None) -> str:
         """The log as it is now; ``tail`` only its last bytes."""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
-from collegium_client.errors import CollegiumError, InvalidInput, JobFailed
-from collegium_client.models import JobDetail, JobIn, JobOut
+from collegium_client.base import Request
+from collegium_client.errors import CollegiumError, InvalidInput, JobFailed, NotFound, SweepFailed
+from collegium_client.models import JobDetail, JobIn, JobOut, SweepDetail, SweepOut
+
+R = TypeVar("R", bound=Request)
 
 #: A job as a list shows it, or with all that is known.
 AnyJob = JobOut | JobDetail
+#: A sweep, likewise.
+AnySweep = SweepOut | SweepDetail
 #: Nothing more happens after these.
 FINAL = frozenset({"Succeeded", "Failed", "Cancelled"})
 #: As a shell says it: ended by somebody, and out of time.
 CANCELLED, TIMED_OUT = 130, 124
 #: Seconds between looks at a job that is waited for: at first, and at most.
 FIRST_LOOK, LAST_LOOK = 0.25, 3.0
+_SCHEDULE_ID = re.compile(r"sch-[0-9a-v]{26}", re.ASCII)
 
 
 def exit_status(state: str, reason: str, exit_code: int | None) -> int:
@@ -61,14 +68,38 @@ def key_of(given: str | None) -> str:
 
 def job_body(job: JobIn | Mapping[str, Any] | None, fields: Mapping[str, Any]) -> JobIn | Mapping[str, Any]:
     """One body out of a model, a mapping or single fields. Raises InvalidInput, which names the field."""
-    if job is not None and fields:
-        raise InvalidInput("give a job or its fields, not both", details={"field": next(iter(fields))})
-    if job is not None:
-        return job
+    return body_of(JobIn, "job", job, fields)
+
+
+def body_of(
+    kind: type[R], word: str, given: R | Mapping[str, Any] | None, fields: Mapping[str, Any]
+) -> R | Mapping[str, Any]:
+    """The same for any kind of body; ``word`` is what an error calls it."""
+    if given is not None and fields:
+        raise InvalidInput(f"give a {word} or its fields, not both", details={"field": next(iter(fields))})
+    if given is not None:
+        return given
     try:
-        return JobIn(**fields)
+        return kind(**fields)
     except ValueError as error:
         raise _named(error) from None
+
+
+def words(given: str | Iterable[str] | None) -> str | None:
+    """Several words as a filter takes them; None where none is given."""
+    return given if isinstance(given, str) or given is None else ",".join(given) or None
+
+
+def sweep_status(sweep: AnySweep) -> int:
+    """What a program ends with in the place of a sweep that is over."""
+    return {"Succeeded": 0, "Cancelled": CANCELLED}.get(str(sweep.state), 1)
+
+
+def sweep_failure(sweep: AnySweep) -> SweepFailed:
+    """The exception for a sweep that is over and did not succeed."""
+    counts = {str(k): v for k, v in sweep.counts.items()}
+    told = ", ".join(f"{n} {state}" for state, n in counts.items()) or "no jobs"
+    return SweepFailed(f"The sweep {sweep.name} ({sweep.id}) ended as {sweep.state}: {told}", str(sweep.state), counts)
 
 
 def _named(error: ValueError) -> CollegiumError:
@@ -89,3 +120,13 @@ def target_of(folder: Path, artifact: str) -> Path:
     if not target.resolve().is_relative_to(folder.resolve()):
         raise CollegiumError(f"{target} leads out of {folder}", code="unsafe_name")
     return target
+
+
+def is_schedule_id(text: str) -> bool:
+    """An id, not a name."""
+    return _SCHEDULE_ID.fullmatch(text) is not None
+
+
+def no_schedule(name: str, group: str) -> NotFound:
+    """The exception for a name that no schedule has."""
+    return NotFound(f"Group {group} has no schedule {name}.", details={"schedule": name})

@@ -11,9 +11,23 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from collegium_client import AsyncClient, AsyncJobHandle, Client, JobHandle, JobIn, models, operations
+from collegium_client import (
+    AsyncClient,
+    AsyncJobHandle,
+    AsyncSweepHandle,
+    Client,
+    JobHandle,
+    JobIn,
+    SweepHandle,
+    models,
+    operations,
+)
 from collegium_client.aio_jobs import AsyncJobs
+from collegium_client.aio_schedules import AsyncSchedules
+from collegium_client.aio_sweeps import AsyncSweeps
 from collegium_client.jobs import Jobs
+from collegium_client.schedules import Schedules
+from collegium_client.sweeps import Sweeps
 from unit.client.conftest import JOB
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +53,15 @@ def test_a_schema_that_the_generator_does_not_know_is_no_guess(generator) -> Non
 
 
 @pytest.mark.parametrize(
-    ("plain", "awaitable"), [(Client, AsyncClient), (Jobs, AsyncJobs), (JobHandle, AsyncJobHandle)]
+    ("plain", "awaitable"),
+    [
+        (Client, AsyncClient),
+        (Jobs, AsyncJobs),
+        (JobHandle, AsyncJobHandle),
+        (Schedules, AsyncSchedules),
+        (Sweeps, AsyncSweeps),
+        (SweepHandle, AsyncSweepHandle),
+    ],
 )
 def test_both_halves_have_the_same_methods_and_arguments(plain: type, awaitable: type) -> None:
     renamed = {"close": "aclose"}
