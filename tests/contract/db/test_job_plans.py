@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -163,3 +165,33 @@ def test_many_are_cancelled_as_one_would_be(database: Database) -> None:
             (waiting.id, "Cancelled", "train 1", "u1"),
             (held.id, "Cancelled", "train 2", "u2"),
         }
+
+
+def test_many_cancels_and_ends_at_once_wait_for_one_another_and_never_in_a_ring(database: Database) -> None:
+    """Both take the group's row before a job's, so that no database has to end one of them."""
+    with database.write() as uow:
+        uow.groups.put(Group("physics", "Physics"))
+        found = [uow.jobs.insert(job(n)) for n in range(60)]
+        found = [uow.jobs.move(j, JobState.PREPARING, JobReason.ADMITTED, "", MOMENT, attempt=1) for j in found]
+    ready = threading.Barrier(3)
+
+    def cancel() -> None:
+        ready.wait(30)
+        for start in range(0, 60, 6):
+            with database.write() as uow:
+                heads = uow.many_jobs.some("physics", [j.id for j in found[start : start + 30]], lock=True)
+                going = [h for h in heads.values() if not h.state.final]
+                uow.many_jobs.cancel("physics", going, "ann", MOMENT)
+
+    def end(jobs: list[Job]) -> None:
+        ready.wait(30)
+        for each in jobs:
+            with database.write() as uow:
+                uow.jobs.request_cancel(each, "bob")
+                uow.jobs.move(each, JobState.SUCCEEDED, JobReason.COMPLETED, "", MOMENT)
+
+    with ThreadPoolExecutor(3) as pool:
+        for task in [pool.submit(cancel), pool.submit(end, found[::2]), pool.submit(end, found[:0:-2])]:
+            task.result()
+    with database.read() as uow:
+        assert {j.state for j in uow.jobs.some("physics", [j.id for j in found]).values()} == {JobState.SUCCEEDED}
