@@ -42,8 +42,13 @@ describe('channels', () => {
 
 describe('activity', () => {
   it('is told by state, and by reason where that says more', () => {
-    expect(whatHappened({ state: 'Failed', reason: 'OutOfMemory' })).toBe('failed: out of memory');
-    expect(whatHappened({ state: 'Succeeded', reason: 'Completed' })).toBe('succeeded');
+    expect(whatHappened({ state: 'Failed', reason: 'OutOfMemory', message: '' })).toBe(
+      'failed: out of memory'
+    );
+    expect(whatHappened({ state: 'Succeeded', reason: 'Completed', message: '' })).toBe('succeeded');
+    expect(whatHappened({ state: 'Failed', reason: 'ExitCode', message: 'It failed (exit code 3).' })).toBe(
+      'failed'
+    );
   });
   it('tells of each thing the last', () => {
     const event = (id: string, sequence: number) => ({ kind: 'job', id, sequence });

@@ -12,12 +12,12 @@ export const KINDS: readonly [string, string][] = [
   ['server', 'Servers']
 ];
 
-/** What became of it: the state, and the reason where that says more. */
-export function whatHappened(event: Pick<ActivityOut, 'state' | 'reason'>): string {
+/** What became of it: the state, and the reason where that says more and no message does. */
+export function whatHappened(event: Pick<ActivityOut, 'state' | 'reason' | 'message'>): string {
   const state = event.state.toLowerCase();
   const reason = reasonWords(event.reason);
   const obvious = ['', 'completed', 'started', 'submitted', 'admitted', 'cancelled', state];
-  return obvious.includes(reason) ? state : `${state}: ${reason}`;
+  return event.message || obvious.includes(reason) || reason.includes(state) ? state : `${state}: ${reason}`;
 }
 
 /** The day that a moment lies on, in the reader's own zone. */

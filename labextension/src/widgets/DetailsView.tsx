@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { Actions } from '../actions';
 import type { JobDetail } from '../api';
 import { dateTime, duration, reasonWords, resourceList } from '../format';
+import { openSweep } from '../sweeps/actions';
 
 /** What was submitted, and what the service made of it. */
 export function DetailsView({ job, actions }: { job: JobDetail; actions: Actions }): JSX.Element {
@@ -17,7 +18,22 @@ export function DetailsView({ job, actions }: { job: JobDetail; actions: Actions
     ['Time limit', job.timeout_seconds ? duration(job.timeout_seconds * 1000) : 'none'],
     ['Priority', String(job.priority)]
   ];
-  const { rerun_of: first } = job;
+  const { sweep, rerun_of: first } = job;
+  if (sweep) {
+    rows.push([
+      'Sweep',
+      <React.Fragment key="sweep">
+        point {job.point} of{' '}
+        <button
+          type="button"
+          className="clg-link"
+          onClick={() => openSweep(actions, { group: job.group, id: sweep, name: sweep })}
+        >
+          {sweep}
+        </button>
+      </React.Fragment>
+    ]);
+  }
   if (first) {
     rows.push([
       'Again of',
