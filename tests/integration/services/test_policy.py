@@ -20,6 +20,7 @@ from collegium.domain.invitations import Invitation, hash_token, new_token
 from collegium.domain.names import new_id
 from collegium.domain.notifications import Channel, ChannelKind
 from collegium.domain.policy import POLICY, Operation
+from collegium.domain.secrets import Secret
 from collegium.services.app import ROUTES, Route, build_app, check_routes
 from collegium.services.endpoint import Endpoint
 from collegium.services.handlers import BaseHandler
@@ -40,6 +41,7 @@ BODIES: dict[Operation, object] = {
     Operation.SWEEP_PREVIEW: SWEEP,
     Operation.SWEEP_EDIT: {"notes": "seen"},
     Operation.QUEUE_CONTROL: {"mode": "open"},
+    Operation.SECRET_PUT: {"value": "of nobody's concern"},
     Operation.SETTINGS_EDIT: {},
     Operation.CHANNEL_CREATE: {"name": "made", "kind": "webhook", "url": "https://1.1.1.1/hook"},
     Operation.CHANNEL_EDIT: {"events": []},
@@ -60,7 +62,7 @@ BODIES: dict[Operation, object] = {
     Operation.USER_IMPORT: {"csv": "username\nsue\n"},
 }
 #: What can be done to the same object once only.
-ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE, Operation.CHANNEL_DELETE}
+ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE, Operation.CHANNEL_DELETE, Operation.SECRET_DELETE}
 #: Objects that are somebody's.
 OWNED = ("{job}", "{schedule}", "{sweep}")
 USERS = [*MEMBERS, "zoe", "root", "nobody"]
@@ -134,6 +136,10 @@ def channel_in(uow: UnitOfWork, group: str) -> None:
         uow.channels.insert(made)
 
 
+def secret_of(group: str) -> Secret:
+    return Secret(group, "token", "", "ada", now(), "ada", now())
+
+
 def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
     """Path, method, operation, group, whose job."""
     for path, method, operation in OPERATIONS:
@@ -163,6 +169,8 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
         broker.add("sue")  # who may have been deleted
         if "{channel}" in path and group in ("physics", "chemistry"):
             await service.database.writing(lambda uow: channel_in(uow, group))
+        if "{secret}" in path and group in ("physics", "chemistry"):
+            await service.database.writing(lambda uow: uow.secrets.put(secret_of(group), "sealed"))
         filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
         filled += "?job={job}" if path.endswith("{group}/metrics") else ""
         filled = filled.replace("{user}", "id-sue").replace("{invitation}", f"inv-{group}")
@@ -171,6 +179,7 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             .replace("{job}", jobs[owner])
             .replace("{path}", "a.txt")
             .replace("{channel}", "hook")
+            .replace("{secret}", "token")
             .replace("{schedule}", schedules[owner])
             .replace("{sweep}", sweeps[owner])
         )

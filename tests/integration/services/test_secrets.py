@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from pathlib import Path
+from secrets import token_hex
 
 import pytest
 import sqlalchemy as sa
 
-from collegium.cipher import Cipher
+from collegium.cipher import VARIABLE, Cipher
 from collegium.db import Database
+from collegium.services.notifications.seals import open_secret, open_url
+from collegium.settings import Settings
 from integration.services.harness import BODY, FakeHub, Service, running_service
 
 VALUE = "marker-7f3a9c-täglich"
@@ -164,3 +168,31 @@ async def test_without_a_key_nothing_is_set(seeded: Database, hub: FakeHub) -> N
         answer = await service.client("ada").put(f"{URL}/db", json={"value": VALUE})
         assert answer.status_code == 503 and "COLLEGIUM_SECRET_KEY" in answer.json()["error"]["message"]
         assert "COLLEGIUM_SECRET_KEY" in (await service.client().get(URL)).json()["problem"]
+
+
+async def test_after_a_change_of_keys_the_old_one_can_go(seeded: Database, hub: FakeHub) -> None:
+    old, new = token_hex(32), token_hex(32)
+
+    def cipher(*keys: str) -> Cipher:
+        return Cipher.from_settings(Settings.at(Path("/nowhere")), {VARIABLE: ",".join(keys)})
+
+    channel = {"name": "hook", "kind": "webhook", "url": "https://1.1.1.1/hook", "secret": VALUE}
+    async with running_service(seeded, hub, cipher=cipher(old)) as service:
+        await put(service)
+        made = await service.client("ada").post("/groups/physics/channels", json=channel)
+        assert made.status_code == 201, made.text
+    async with running_service(seeded, hub, cipher=cipher(new, old)) as service:
+        await service.round()
+        assert service.context.controller is not None
+        await service.context.controller.lease.give_up()
+    async with running_service(seeded, hub, cipher=cipher(new)) as service:
+        job = await service.submit(**{"secrets": WITH["secrets"]})
+        await service.round()
+        assert service.memory.runs[f"{job}.1"].environment["DB_PASSWORD"] == VALUE
+        with service.database.read() as uow:
+            found = uow.channels.named("physics", "hook")
+        assert found is not None
+        assert (open_url(service.context.cipher, found), open_secret(service.context.cipher, found)) == (
+            channel["url"],
+            VALUE,
+        )

@@ -16,10 +16,13 @@ from tornado.netutil import bind_sockets
 
 from collegium.backends.memory import MemoryBackend
 from collegium.backends.ports import Backend
+from collegium.cipher import VARIABLE, Cipher
 from collegium.domain.errors import InvalidInput
 from collegium.services import application
 from collegium.services.application import CollegiumService
 from collegium.settings import Settings
+
+CIPHER = Cipher.generate()
 
 
 @pytest.fixture
@@ -41,20 +44,29 @@ def test_kubernetes_gets_its_settings_and_only_who_controls_an_identity(
 ) -> None:
     monkeypatch.setenv("COLLEGIUM_KUBERNETES", json.dumps({"instance": "blue"}))
     service = CollegiumService(role=role, backend="kubernetes", backend_options={"log_tail": 5})
-    service._load_backend(Settings.at(tmp_path))
+    service._load_backend(Settings.at(tmp_path), CIPHER)
     (given,) = options
     assert (given["identity"], given["settings"].instance, given["log_tail"]) == (identity, "blue", 5)
+    assert given["cipher"] is CIPHER
+
+
+@pytest.mark.parametrize("role", ["api", "controller", "all"])
+def test_a_key_is_made_only_by_who_has_the_state_for_itself(
+    role: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert CollegiumService(role=role)._cipher(Settings.at(tmp_path)).ready == (role == "all")
 
 
 def test_what_the_operator_says_wins(options: list[dict[str, Any]], tmp_path: Path) -> None:
-    CollegiumService(backend_options={"homes_dir": "/h"})._load_backend(Settings.at(tmp_path))
+    CollegiumService(backend_options={"homes_dir": "/h"})._load_backend(Settings.at(tmp_path), CIPHER)
     assert options == [{"name": "local", "state_dir": tmp_path / "local", "homes_dir": "/h"}]
 
 
 def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLLEGIUM_KUBERNETES", json.dumps({"instanze": "blue"}))
     with pytest.raises(InvalidInput, match=r"kubernetes.instanze: is not a setting"):
-        CollegiumService(backend="kubernetes")._load_backend(Settings.at(tmp_path))
+        CollegiumService(backend="kubernetes")._load_backend(Settings.at(tmp_path), CIPHER)
 
 
 @pytest.mark.parametrize("role", ["api", "controller"])
@@ -63,7 +75,7 @@ async def test_the_real_one_is_made_without_a_loop_and_without_a_cluster(
 ) -> None:
     monkeypatch.setenv("COLLEGIUM_KUBERNETES", json.dumps({"files_dir": str(tmp_path / "files"), "tools_image": "i"}))
     service = CollegiumService(role=role, backend="kubernetes")
-    backend = await asyncio.to_thread(service._load_backend, Settings.at(tmp_path))
+    backend = await asyncio.to_thread(service._load_backend, Settings.at(tmp_path), CIPHER)
     assert backend.name == "kubernetes"
     if backend.close is not None:
         await backend.close()

@@ -22,7 +22,7 @@ class Ticks:
 def test_nothing_that_is_open_to_the_world() -> None:
     """Whoever needs no token could fill the log."""
     told = {o for o in Operation if worth_a_line(o, Forbidden("no"), reading=False)}
-    assert told == {o for o in Operation if o.value.startswith(("user.", "invitation.")) and POLICY[o].scope}
+    assert told == {o for o in Operation if o.value.startswith(("user.", "invitation.", "secret.")) and POLICY[o].scope}
     assert Operation.INVITATION_LOOK not in told
     assert Operation.INVITATION_REGISTER not in told
 

@@ -30,6 +30,7 @@ from collegium.services.metrics import Metrics
 from collegium.services.notifications.post import Post
 from collegium.services.notifications.rounds import NotificationRounds
 from collegium.services.schedules.rounds import ScheduleRounds
+from collegium.services.secrets.seals import SealRounds
 from collegium.services.sweeps.rounds import SweepRounds
 
 #: Seconds between rounds.
@@ -83,6 +84,7 @@ class Controller:
         self.notifications: NotificationRounds | None = None
         if self._post is not None:
             self.notifications = NotificationRounds(self._database, self._post, self.lease, self._metrics, self._clock)
+        self.seals = SealRounds(self.lease, self._cipher)
         self.sync = self._make_sync()
 
     def _make_sync(self) -> GroupSync | None:
@@ -145,6 +147,7 @@ class Controller:
             await self._step("sweeps", self.sweeps.round)
             await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
+            await self._step("seals", self.seals.round)
             if self.notifications is not None:
                 self.notifications.keep_going()
         except LeaseLost:

@@ -21,5 +21,12 @@ def open_secret(cipher: Cipher, channel: Channel) -> str:
     return cipher.open(channel.secret, _about(channel.id, "secret")) if channel.secret else ""
 
 
+def renewed(cipher: Cipher, channel: Channel) -> tuple[str, str]:
+    """URL and secret sealed with the first key, as they are if they were. Raises Misconfigured."""
+    parts = (("url", channel.url), ("secret", channel.secret))
+    url, secret = ((cipher.renew(s, _about(channel.id, part)) or s) if s else s for part, s in parts)
+    return url, secret
+
+
 def _about(channel_id: str, part: str) -> str:
     return f"{part} of channel {channel_id}"
