@@ -112,14 +112,22 @@ async def test_removal_waits_for_those_who_want_it(service: Service) -> None:
     template = {"name": "nightly", "recurrence": {"kind": "interval", "every": 86400}, "template": WITH}
     schedule = (await mia.post("/groups/physics/schedules", json=template)).json()["id"]
     job = await service.submit(**{"secrets": WITH["secrets"]})
+    wide = {k: v for k, v in WITH.items() if k != "name"}
+    sweep = (await mia.post("/groups/physics/sweeps", json={"name": "wide", "job": wide, "array": 2})).json()["id"]
     # What only looks like a reference.
     await service.submit(environment={"secrets": "db"}, command='echo "secrets": db')
     refused = await ada.delete(f"{URL}/db")
     assert refused.status_code == 409
     uses = refused.json()["error"]["details"]["uses"]
-    assert [(u["kind"], u["id"], u["user"]) for u in uses] == [("schedule", schedule, "mia"), ("job", job, "mia")]
-    assert (await mia.get(URL)).json()["items"][0]["used_by"] == 2
+    assert [(u["kind"], u["id"], u["user"]) for u in uses] == [
+        ("schedule", schedule, "mia"),
+        ("sweep", sweep, "mia"),
+        ("job", job, "mia"),
+    ]
+    assert (await mia.get(URL)).json()["items"][0]["used_by"] == 3
+    await mia.post(f"/groups/physics/sweeps/{sweep}/cancel")
     await mia.post(f"/groups/physics/jobs/{job}/cancel")
+    await service.round(2)
     assert (await ada.delete(f"{URL}/db")).status_code == 409
     assert (await mia.delete(f"/groups/physics/schedules/{schedule}")).status_code == 200
     assert (await ada.delete(f"{URL}/db")).status_code == 200
@@ -128,6 +136,8 @@ async def test_removal_waits_for_those_who_want_it(service: Service) -> None:
         "template.secrets.DB_PASSWORD"
     )
     assert (await mia.post(f"/groups/physics/jobs/{job}/rerun")).status_code == 400
+    again = await mia.post("/groups/physics/sweeps", json={"name": "wide", "job": wide, "array": 2})
+    assert again.json()["error"]["details"]["field"] == "job.secrets.DB_PASSWORD"
 
 
 async def test_gone_before_the_start_fails_the_job_by_name(service: Service) -> None:

@@ -33,6 +33,7 @@ from collegium.services.jobs.manifest import launch_manifest
 from collegium.services.jobs.submission import Submission
 from collegium.services.jobs.submit import Ask, Submitter, check_depends, check_notebook, earlier_use, hash_of
 from collegium.services.paging import number_cursor, read_number_cursor
+from collegium.services.secrets.use import check_secrets
 from collegium.services.sweeps.models import (
     SHOWN,
     PointPage,
@@ -105,6 +106,8 @@ class SweepService:
             earlier = refuse(uow)
             if earlier is None:
                 uow.groups.lock(group)
+                with below("job"):
+                    check_secrets(uow, group, asked.spec)
                 self._insert(uow, sweep, ask, snapshot)
                 if key is not None:
                     uow.idempotency_keys.insert(
