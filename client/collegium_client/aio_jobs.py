@@ -287,7 +287,7 @@ class AsyncJobs:
     async def submit_batch(
         self, jobs: Iterable[BatchJobIn | Mapping[str, Any]], *, group: str | None = None, key: str | None = None
     ) -> dict[str, AsyncJobHandle]:
-        """Submit jobs that may wait for one another by ``key``, all or none; the argument ``key`` is as in ``submit``."""
+        """Submit jobs that may wait for one another by their keys, all or none; ``key`` is as in ``submit``."""
         sent = [j.model_dump(mode="json", exclude_unset=True) if isinstance(j, BatchJobIn) else dict(j) for j in jobs]
         operation = operations.post_groups_group_jobs_batch(
             await self._client.group(group), {"jobs": sent}, idempotency_key=key_of(key)

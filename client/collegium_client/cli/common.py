@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,9 @@ from collegium_client.settings import FROM_SERVER, Settings
 F = TypeVar("F", bound=Callable[..., Any])
 #: The command's own failure where the job's exit code is the command's, as other tools that run programs have it.
 OWN_FAILURE = 125
+#: In the order in which a job has them.
+STATES = ["Pending", "Preparing", "Running", "Succeeded", "Failed", "Cancelled"]
+_ONE_WORD = re.compile(r"[\w.@%+-]+")
 _STATUS, _JSON, _SOURCE = "collegium.status", "collegium.json", "collegium.source"
 _HINT = "This server's own token is for jobs of its group alone. For more: collegium login, with a token of yours."
 
@@ -76,7 +80,7 @@ def group_option(command: F) -> F:
         "-g",
         "--group",
         metavar="GROUP",
-        shell_complete=_complete_groups,
+        shell_complete=complete_groups,
         help="Group; without it COLLEGIUM_GROUP, the one of 'collegium login', or your only one.",
     )(command)
 
@@ -93,7 +97,17 @@ def json_option(command: F) -> F:
 
 def job_argument(command: F) -> F:
     """``JOB``."""
-    return click.argument("job", shell_complete=_complete_jobs)(command)
+    return click.argument("job", shell_complete=complete_jobs)(command)
+
+
+def schedule_argument(command: F) -> F:
+    """``SCHEDULE``, by id or name."""
+    return click.argument("schedule", shell_complete=_complete_schedules)(command)
+
+
+def sweep_argument(command: F) -> F:
+    """``SWEEP``."""
+    return click.argument("sweep", shell_complete=complete_sweeps)(command)
 
 
 def connect(group: str | None = None, retry: Retry | None = None) -> Client:
@@ -142,6 +156,21 @@ def age(moment: datetime | None) -> str:
     return f"{seconds}s"
 
 
+def moment(at: datetime | None) -> str:
+    """A time in UTC, to the second."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def confirm(question: str, sure: bool) -> None:
+    """Go on only if a person says so; where nobody can, ``--yes`` must have."""
+    if sure:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody can be asked here: say --yes.")
+    if not click.confirm(plain(question), err=True):
+        raise SystemExit(1)
+
+
 def say(text: str) -> None:
     """To the person, not into what a program reads."""
     click.echo(plain(text), err=True)
@@ -160,18 +189,40 @@ def _simple(value: Any) -> Any:
     return {k: _simple(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def _complete_groups(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_groups(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of groups."""
+
     def names(client: Client) -> list[tuple[str, str]]:
         return [(g.name, g.display_name) for g in client.context().groups]
 
     return _completed(None, names, incomplete)
 
 
-def _complete_jobs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_jobs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of the newest jobs."""
+
     def ids(client: Client) -> list[tuple[str, str]]:
         return [(j.id, f"{j.state} {plain(j.name)}") for j in client.jobs.list(limit=30)]
 
     return _completed(ctx.params.get("group"), ids, incomplete)
+
+
+def complete_sweeps(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of the newest sweeps."""
+
+    def ids(client: Client) -> list[tuple[str, str]]:
+        return [(s.id, f"{s.state} {plain(s.name)}") for s in client.sweeps.list(limit=30)]
+
+    return _completed(ctx.params.get("group"), ids, incomplete)
+
+
+def _complete_schedules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def names(client: Client) -> list[tuple[str, str]]:
+        # A name is easier to type; one that a shell would take apart is offered by its id.
+        found = client.schedules.list(limit=100)
+        return [(s.name if _ONE_WORD.fullmatch(s.name) else s.id, f"{s.state} {plain(s.name)}") for s in found]
+
+    return _completed(ctx.params.get("group"), names, incomplete)
 
 
 def _completed(

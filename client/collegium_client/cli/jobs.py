@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from collegium_client.cli.common import (
+    STATES,
     age,
+    complete_sweeps,
     connect,
     group_option,
     job_argument,
@@ -20,11 +22,14 @@ from collegium_client.cli.common import (
     table,
 )
 from collegium_client.cli.fetch import fetch
+from collegium_client.cli.job_options import mark_options
+from collegium_client.cli.many import cancel, delete
 from collegium_client.cli.submit import submit
 from collegium_client.cli.watch import end_with, follow, told, until_over
 from collegium_client.outcome import AnyJob
 
-_STATES = ["Pending", "Preparing", "Running", "Succeeded", "Failed", "Cancelled"]
+_FIELDS = ("created", "name", "user", "state", "priority", "started", "finished")
+_SORTS = [*_FIELDS, *(f"-{field}" for field in _FIELDS)]
 
 
 @click.group()
@@ -33,14 +38,20 @@ def jobs() -> None:
 
 
 jobs.add_command(submit)
+jobs.add_command(cancel)
+jobs.add_command(delete)
 
 
 @jobs.command("list")
 @group_option
-@click.option("-s", "--state", "states", multiple=True, type=click.Choice(_STATES, case_sensitive=False))
+@click.option("-s", "--state", "states", multiple=True, type=click.Choice(STATES, case_sensitive=False))
 @click.option("-u", "--user", metavar="USER", help="Only jobs of this user.")
 @click.option("-m", "--mine", is_flag=True, help="Only your own.")
 @click.option("--text", metavar="TEXT", help="Part of the name.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag; with all of several.")
+@click.option("--sweep", metavar="SWEEP", shell_complete=complete_sweeps, help="Only jobs of it; none: of no sweep.")
+@click.option("--kind", type=click.Choice(["command", "notebook"]), help="Only these.")
+@click.option("--sort", type=click.Choice(_SORTS), metavar="FIELD", help=f"By {', '.join(_FIELDS)}; -FIELD: downwards.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("-a", "--all", "everything", is_flag=True, help="All there are, however many.")
 @json_option
@@ -50,6 +61,10 @@ def list_(
     user: str | None,
     mine: bool,
     text: str | None,
+    tags: tuple[str, ...],
+    sweep: str | None,
+    kind: str | None,
+    sort: str | None,
     limit: int,
     everything: bool,
     as_json: bool,
@@ -60,7 +75,16 @@ def list_(
     client = connect(group)
     if mine:
         user = client.context().user.name
-    found = client.jobs.list(state=states or None, user=user, text=text, limit=None if everything else limit)
+    found = client.jobs.list(
+        state=states or None,
+        user=user,
+        text=text,
+        tag=tags or None,
+        sweep=sweep,
+        kind=kind,
+        sort=sort,
+        limit=None if everything else limit,
+    )
     if as_json:
         print_json(list(found))
         return
@@ -93,6 +117,12 @@ def get(job: str, group: str | None, as_json: bool) -> None:
         "exit code": "" if found.exit_code is None else str(found.exit_code),
         "created": f"{found.created_at:%Y-%m-%d %H:%M:%S %Z}",
         "rerun of": found.rerun_of or "",
+        "sweep": "" if found.sweep is None else f"{found.sweep}, point {found.point}",
+        "values": " ".join(f"{n}={v}" for n, v in found.values.items()),
+        "waits for": "" if found.depends_on is None else ", ".join(u.id for u in found.depends_on.jobs),
+        "priority": str(found.priority or ""),
+        "tags": ", ".join(found.tags),
+        "notes": found.notes,
     }
     for name, text in lines.items():
         if text:
@@ -136,18 +166,45 @@ def wait(jobs_: tuple[str, ...], group: str | None, timeout: float | None, as_js
 
 
 @jobs.command()
-@click.argument("jobs_", nargs=-1, required=True, metavar="JOB...")
+@job_argument
+@group_option
+@mark_options
+@click.option("--no-tags", is_flag=True, help="Take all tags away.")
+@json_option
+def edit(
+    job: str,
+    group: str | None,
+    priority: int | None,
+    tags: tuple[str, ...],
+    notes: str | None,
+    no_tags: bool,
+    as_json: bool,
+) -> None:
+    """Change notes and tags of JOB, or the priority of one that waits; tags that are given are all it has then."""
+    if tags and no_tags:
+        raise click.UsageError("--tag and --no-tags exclude one another")
+    given = {"priority": priority, "notes": notes, "tags": list(tags) if tags or no_tags else None}
+    changes = {name: found for name, found in given.items() if found is not None}
+    if not changes:
+        raise click.UsageError("nothing to change: give --notes, --tag, --no-tags or --priority")
+    found = connect(group).jobs.edit(job, **changes)
+    print_json(found) if as_json else click.echo(plain(f"Changed {found.id} {found.name}"))
+
+
+@jobs.command()
+@job_argument
 @group_option
 @json_option
-def cancel(jobs_: tuple[str, ...], group: str | None, as_json: bool) -> None:
-    """Ask for the end of each JOB."""
-    client = connect(group)
-    asked = [client.jobs.cancel(job) for job in jobs_]
+def metrics(job: str, group: str | None, as_json: bool) -> None:
+    """Show the figures that JOB told of itself, the latest of each; all points are in --json."""
+    found = connect(group).jobs.metrics(job)
     if as_json:
-        print_json(asked if len(asked) > 1 else asked[0])
+        print_json(found)
         return
-    for job in asked:
-        click.echo(plain(f"{job.id} {job.name}: {told(job)}"))
+    for problem in found.problems:
+        say(problem)
+    rows = ((s.key, str(s.step), f"{s.value:g}", f"{s.minimum:g}", f"{s.maximum:g}", str(s.count)) for s in found.items)
+    table(("KEY", "STEP", "VALUE", "MINIMUM", "MAXIMUM", "COUNT"), rows, "The job told no figures.")
 
 
 @jobs.command()
@@ -155,13 +212,14 @@ def cancel(jobs_: tuple[str, ...], group: str | None, as_json: bool) -> None:
 @group_option
 @click.option("--wait", "waiting", is_flag=True, help="Wait for its end, and end with its exit code.")
 @click.option("--follow", "following", is_flag=True, help="The same, printing its log.")
+@click.option("--anew", is_flag=True, help="Look image, instance type and time limit up anew, as they are now.")
 @json_option
-def rerun(job: str, group: str | None, waiting: bool, following: bool, as_json: bool) -> None:
-    """Run JOB again from the same files, as a new job."""
+def rerun(job: str, group: str | None, waiting: bool, following: bool, anew: bool, as_json: bool) -> None:
+    """Run JOB again as a new job: from the same files, with image and size exactly as they were then."""
     if waiting or following:
         own_failure_is_125()
     client = connect(group)
-    again = client.jobs.rerun(job)
+    again = client.jobs.rerun(job, exact=not anew)
     say(f"{again.id} {again.job.name}: {told(again.job)}")
     if following:
         end_with(follow(client, again.id))

@@ -20,7 +20,14 @@ ENTRY_POINTS = "collegium.commands"
 #: Ours, in the order of the help.
 COMMANDS = {
     "jobs": "collegium_client.cli.jobs:jobs",
+    "schedules": "collegium_client.cli.schedules:schedules",
+    "sweeps": "collegium_client.cli.sweeps:sweeps",
     "apply": "collegium_client.cli.apply:apply",
+    "queue": "collegium_client.cli.group:queue",
+    "activity": "collegium_client.cli.group:activity",
+    "secrets": "collegium_client.cli.secrets:secrets",
+    "channels": "collegium_client.cli.channels:channels",
+    "notifications": "collegium_client.cli.channels:notifications",
     "groups": "collegium_client.cli.account:groups",
     "whoami": "collegium_client.cli.account:whoami",
     "login": "collegium_client.cli.account:login",
@@ -91,7 +98,7 @@ def _broken(point: EntryPoint, why: str) -> click.Command:
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, prog_name="collegium-client")
 def collegium() -> None:
-    """Jobs of a Collegium hub: submit, follow, fetch what they made.
+    """Jobs of a Collegium hub: submit, follow, repeat, compare, fetch what they made.
 
     In a server of the hub it works at once; elsewhere begin with 'collegium login --url https://your.hub'.
     """
