@@ -229,7 +229,8 @@ def test_backfill_never_delays_the_head(site: Site) -> None:
 def test_without_time_limits_the_head_is_never_in_anybodys_shadow(site: Site) -> None:
     """Whichever of those who run end, in any order: if the head could start without those let in, it can with them."""
     head, before, after, _ = split(site)
-    if head is None:
+    # Those let in before the head may have time limits that tell when it starts at the latest; that is the test above.
+    if head is None or head.earliest is not None:
         return
     job = next(w for w in site.queue if w.id == head.id)
     runs = [*site.usage.live, *before]
