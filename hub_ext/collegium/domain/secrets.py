@@ -21,7 +21,10 @@ MIN_MASKED = 4
 _LINE = 76
 #: Names that a backend or the platform sets, or that decide what runs at all.
 _RESERVED = frozenset(
-    {"HOME", "LANG", "LOGNAME", "PATH", "PWD", "PYTHONUNBUFFERED", "SHELL", "SWEEP_INDEX", "TMPDIR", "TZ", "USER"}
+    {
+        *("HOME", "LANG", "LOGNAME", "PATH", "PWD", "PYTHONUNBUFFERED", "SHELL", "TMPDIR", "TZ", "USER"),
+        *("SWEEP_INDEX", "SWEEP_SIZE"),
+    }
 )
 _RESERVED_PREFIXES = ("COLLEGIUM_", "JUPYTERHUB_", "KUBERNETES_", "LD_", "PARAM_")
 
