@@ -63,7 +63,7 @@ def test_a_token_for_one_group_opens_that_group_alone(page: Page, hub: Hub) -> N
     page.get_by_label(re.compile("Submit, schedule, rerun and cancel jobs")).check()
     page.select_option("#collegium-group", "physics")
     # What comes along is shown, and what a group cannot hold cannot be chosen.
-    expect(page.get_by_label(re.compile("See jobs, logs and artifacts"))).to_be_disabled()
+    expect(page.get_by_label(re.compile("See jobs, schedules, logs and artifacts"))).to_be_disabled()
     expect(page.get_by_label(re.compile("Accept an invitation"))).to_be_disabled()
     # That is for platform admins.
     expect(page.get_by_label(re.compile("See all users"))).to_have_count(0)
