@@ -135,8 +135,12 @@ describe('a sweep', () => {
 describe('progress', () => {
   const counts = { Succeeded: 4, Failed: 1, Running: 2 };
   it('tells what is done and what is to come', () => {
-    expect(progressText({ counts, total: 9 })).toBe('5 of 9 ended, 1 failed, 2 running, 2 to come');
-    expect(parts({ counts, total: 9 }).reduce((n, p) => n + p.share, 0)).toBeCloseTo(1);
+    expect(progressText({ counts, total: 9, state: 'Running' })).toBe(
+      '5 of 9 ended, 1 failed, 2 running, 2 to come'
+    );
+    const over = { Succeeded: 4, Cancelled: 1 };
+    expect(progressText({ counts: over, total: 9, state: 'Cancelled' })).toContain('4 never made');
+    expect(parts({ counts, total: 9, state: 'Running' }).reduce((n, p) => n + p.share, 0)).toBeCloseTo(1);
   });
   it('sorts points by any column, what is missing last', () => {
     const point = (n: number, value: number | null, lr: number): PointOut => ({

@@ -4,7 +4,7 @@ import type { PointOut, SweepDetail } from '../api';
 import type { Actions } from '../actions';
 import { StateBadge } from '../panels/StateBadge';
 import { formatNumber } from '../plots/scale';
-import { parameterNames, pointText, sorted, valueText, type Order } from './words';
+import { parameterNames, pointText, sorted, valueText, withoutJob, type Order } from './words';
 
 /** All points that were fetched: sorted by any column, a box to draw each, a link to its job. */
 export function PointTable(props: {
@@ -89,7 +89,7 @@ export function PointTable(props: {
                   {point.state ? (
                     <StateBadge state={point.state} testid="collegium-point-state" />
                   ) : (
-                    <span className="clg-hint">to come</span>
+                    <span className="clg-hint">{withoutJob(sweep.state)}</span>
                   )}
                 </td>
                 <td>

@@ -2,10 +2,16 @@
 
 import type { Values } from './axis';
 import type { PointOut, SweepOut } from '../api';
+import { isFinal } from '../format';
 import { formatNumber } from '../plots/scale';
 
 /** In the order of a job's life; what has no job yet is `waiting`. */
 export const STATES = ['Succeeded', 'Failed', 'Cancelled', 'Running', 'Preparing', 'Pending'] as const;
+
+/** What a point is that has no job. */
+export function withoutJob(state: string): string {
+  return isFinal(state) ? 'never made' : 'to come';
+}
 
 export interface Part {
   state: string;
@@ -14,7 +20,7 @@ export interface Part {
 }
 
 /** What each state's share of the points is; the rest has not been made yet. */
-export function parts(sweep: Pick<SweepOut, 'counts' | 'total'>): Part[] {
+export function parts(sweep: Pick<SweepOut, 'counts' | 'total' | 'state'>): Part[] {
   const total = Math.max(1, sweep.total);
   const found: Part[] = STATES.map(state => {
     const count = sweep.counts[state] ?? 0;
@@ -22,13 +28,14 @@ export function parts(sweep: Pick<SweepOut, 'counts' | 'total'>): Part[] {
   }).filter(part => part.count > 0);
   const made = found.reduce((n, part) => n + part.count, 0);
   if (made < sweep.total) {
-    found.push({ state: 'to come', count: sweep.total - made, share: (sweep.total - made) / total });
+    const state = withoutJob(sweep.state);
+    found.push({ state, count: sweep.total - made, share: (sweep.total - made) / total });
   }
   return found;
 }
 
 /** `4 of 9 ended` and what the rest does. */
-export function progressText(sweep: Pick<SweepOut, 'counts' | 'total'>): string {
+export function progressText(sweep: Pick<SweepOut, 'counts' | 'total' | 'state'>): string {
   const ended = ['Succeeded', 'Failed', 'Cancelled'].reduce((n, s) => n + (sweep.counts[s] ?? 0), 0);
   const rest = parts(sweep)
     .filter(part => part.state !== 'Succeeded')
