@@ -155,7 +155,7 @@ print(json.dumps({
         "cwd": "/collegium/work",
         "mask": 0o022,
         "shm": 32 << 20,
-        "ours": ["artifacts", "end", "log", "work"],
+        "ours": ["artifacts", "end", "log", "usage", "work"],
         "write": [True, True, False, True],
         "services": [],
         "run": request.key,
