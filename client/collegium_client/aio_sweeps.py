@@ -22,7 +22,9 @@ from collegium_client.models import (
 from collegium_client.outcome import (
     FINAL,
     FIRST_LOOK,
+    LAST_JOBS,
     LAST_LOOK,
+    LOOKS_FOR_FIGURES,
     AnySweep,
     body_of,
     key_of,
@@ -90,7 +92,7 @@ class AsyncSweepHandle:
     async def wait(
         self, timeout: float | None = None, *, check: bool = False, on_change: Callable[[AnySweep], None] | None = None
     ) -> AnySweep:
-        """The sweep when it is over.
+        """The sweep when it is over, and its last figures were read, so that ``best`` is final.
 
         Raises TimedOut after ``timeout`` seconds (it goes on), and with ``check`` SweepFailed unless it succeeded.
         """
@@ -110,9 +112,19 @@ class AsyncSweepHandle:
                 raise TimedOut(f"The sweep {self.id} is still {self.state} after {timeout:g} seconds.")
             await asyncio.sleep(left)
             pause = min(LAST_LOOK, pause * 1.4)
+        if self.sweep.objective is not None:
+            await self._figures()
         if check and not self.succeeded:
             raise sweep_failure(self.sweep)
         return self.sweep
+
+    async def _figures(self) -> None:
+        """The last lines of a job are read in the moments after its end; not waited for without end."""
+        for _ in range(LOOKS_FOR_FIGURES):
+            if await self._sweeps.figures_read(self.id, self.group):
+                break
+            await asyncio.sleep(FIRST_LOOK)
+        await self.refresh()
 
     def points(self) -> AsyncIterator[PointOut]:
         """All points in order, with the job and the figure of each."""
@@ -215,6 +227,13 @@ class AsyncSweeps:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    async def figures_read(self, sweep: str, group: str | None = None) -> bool:
+        """Were all figures read of the jobs that ended last? Those of the others were before."""
+        async for job in self._client.jobs.list(group, sweep=sweep, sort="-finished", limit=LAST_JOBS):
+            if not (await self._client.jobs.metrics(job.id, group)).complete:
+                return False
+        return True
 
     async def compare(self, sweep: str, group: str | None = None, *, key: str | None = None) -> ComparisonOut:
         """One figure of all its jobs side by side; without ``key`` that of the objective."""

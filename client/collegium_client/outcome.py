@@ -24,6 +24,8 @@ FINAL = frozenset({"Succeeded", "Failed", "Cancelled"})
 CANCELLED, TIMED_OUT = 130, 124
 #: Seconds between looks at a job that is waited for: at first, and at most.
 FIRST_LOOK, LAST_LOOK = 0.25, 3.0
+#: How often to look whether the last figures of a sweep were read, and those of how many jobs.
+LOOKS_FOR_FIGURES, LAST_JOBS = 80, 5
 _SCHEDULE_ID = re.compile(r"sch-[0-9a-v]{26}", re.ASCII)
 
 

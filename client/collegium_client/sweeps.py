@@ -21,7 +21,9 @@ from collegium_client.models import (
 from collegium_client.outcome import (
     FINAL,
     FIRST_LOOK,
+    LAST_JOBS,
     LAST_LOOK,
+    LOOKS_FOR_FIGURES,
     AnySweep,
     body_of,
     key_of,
@@ -89,7 +91,7 @@ class SweepHandle:
     def wait(
         self, timeout: float | None = None, *, check: bool = False, on_change: Callable[[AnySweep], None] | None = None
     ) -> AnySweep:
-        """The sweep when it is over.
+        """The sweep when it is over, and its last figures were read, so that ``best`` is final.
 
         Raises TimedOut after ``timeout`` seconds (it goes on), and with ``check`` SweepFailed unless it succeeded.
         """
@@ -109,9 +111,19 @@ class SweepHandle:
                 raise TimedOut(f"The sweep {self.id} is still {self.state} after {timeout:g} seconds.")
             time.sleep(left)
             pause = min(LAST_LOOK, pause * 1.4)
+        if self.sweep.objective is not None:
+            self._figures()
         if check and not self.succeeded:
             raise sweep_failure(self.sweep)
         return self.sweep
+
+    def _figures(self) -> None:
+        """The last lines of a job are read in the moments after its end; not waited for without end."""
+        for _ in range(LOOKS_FOR_FIGURES):
+            if self._sweeps.figures_read(self.id, self.group):
+                break
+            time.sleep(FIRST_LOOK)
+        self.refresh()
 
     def points(self) -> Iterator[PointOut]:
         """All points in order, with the job and the figure of each."""
@@ -208,6 +220,11 @@ class Sweeps:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def figures_read(self, sweep: str, group: str | None = None) -> bool:
+        """Were all figures read of the jobs that ended last? Those of the others were before."""
+        last = self._client.jobs.list(group, sweep=sweep, sort="-finished", limit=LAST_JOBS)
+        return all(self._client.jobs.metrics(job.id, group).complete for job in last)
 
     def compare(self, sweep: str, group: str | None = None, *, key: str | None = None) -> ComparisonOut:
         """One figure of all its jobs side by side; without ``key`` that of the objective."""

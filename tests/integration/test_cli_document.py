@@ -18,7 +18,7 @@ from support.installation import ROOT, Installation
 
 _MARK = "-- that was it --"
 #: States on the way differ from run to run; what is told at the end does not.
-_ON_THE_WAY = re.compile(r"^JOB .*: (Pending|Preparing|Running)\b")
+_ON_THE_WAY = re.compile(r"^(JOB|SWEEP) .*: (Pending|Preparing|Running)\b")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ def shape(lines: list[str], config: str, url: str) -> list[str]:
     text = "\n".join(lines).replace(url, "http://127.0.0.1:8000")
     text = text.replace(config, "/home/ann/.config/collegium/config.toml")
     text = re.sub(r"\bjob-[0-9a-v]{26}\b", "JOB", text)
+    text = re.sub(r"\bswp-[0-9a-v]{26}\b", "SWEEP", text)
+    text = re.sub(r"\bsch-[0-9a-v]{26}\b", "SCHEDULE", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
     text = re.sub(r"\b\d+[smhd]\b", "AGE", text)
     text = re.sub(r"\bposition \d+", "position N", text)

@@ -1,60 +1,23 @@
-"""``collegium apply``: what a file names is there afterwards, once, however often it is applied.
-
-Each kind of thing that a file may hold is a row in ``KINDS``: its key in the file, and who makes it.
-"""
+"""``collegium apply``: what a file names is there afterwards, once, however often it is applied."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from collegium_client.cli.apply_kinds import INSIDE, KINDS, Item, Made, make, steps_of
 from collegium_client.cli.common import connect, group_option, json_option, print_json, say, table
 from collegium_client.cli.values import documents
-from collegium_client.client import Client
-from collegium_client.errors import CollegiumError
 
 #: The file's own words beside the kinds.
 _WORDS = frozenset({"group", "defaults"})
 #: An item's words that are not the server's.
 _OWN = frozenset({"key", "group"})
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing of the file. ``where`` is its place, for errors."""
-
-    kind: str
-    where: str
-    group: str
-    key: str
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What became of an item; ``created`` is False if it was there already, None if nothing was asked for."""
-
-    kind: str
-    name: str
-    id: str
-    group: str
-    state: str
-    created: bool | None
-
-
-def make_job(client: Client, item: Item) -> Made:
-    """Submit with the item's key: the same item again is the same job."""
-    job = client.jobs.submit(item.body, group=item.group, key=item.key)
-    return Made("job", job.job.name, job.id, job.group, job.state, job.created)
-
-
-KINDS: Mapping[str, Callable[[Client, Item], Made]] = {"jobs": make_job}
 
 
 @click.command()
@@ -63,7 +26,7 @@ KINDS: Mapping[str, Callable[[Client, Item], Made]] = {"jobs": make_job}
 @click.option("--dry-run", is_flag=True, help="Only read the file and say what would be asked for.")
 @json_option
 def apply(path: Path, group: str | None, dry_run: bool, as_json: bool) -> None:
-    """Submit the jobs of a YAML file; applying it again makes only those that are new or changed.
+    """Make the jobs, schedules and sweeps of a YAML file; applying it again makes only what is new or changed.
 
     \b
       group: physics
@@ -71,9 +34,16 @@ def apply(path: Path, group: str | None, dry_run: bool, as_json: bool) -> None:
       jobs:
         - {name: one, command: python train.py --seed 1}
         - {name: two, command: python train.py --seed 2, key: seed-2}
+        - {name: report, command: make report, depends_on: [seed-2]}
+      schedules:
+        - {name: nightly, recurrence: {kind: cron, expression: 30 2 * * *}, template: {command: make report}}
+      sweeps:
+        - {name: rates, grid: {lr: {values: [0.1, 0.2]}}, job: {command: python train.py}}
 
-    A job is known by its content, or by the key that you give it; a key that stood for another job is refused. Keys are
-    remembered for a while by the server, see its documentation.
+    A job or sweep is known by its content, or by the key that you give it; a key that stood for another one is refused.
+    Keys are remembered for a while by the server, see its documentation. Jobs that wait for one another by their keys
+    are made together, all or none; one that changes makes all of them anew. A schedule is known by its name: what the
+    file says otherwise is changed, what it does not mention stays.
     """
     client = connect(group)
     items = list(read_items(path, documents(path), lambda: client.group(group)))
@@ -84,24 +54,29 @@ def apply(path: Path, group: str | None, dry_run: bool, as_json: bool) -> None:
         return
     made: list[Made] = []
     try:
-        for item in items:
-            made.append(_make(client, item))
+        for step in steps_of(items):
+            made += make(client, step)
     finally:
         # Also where one was refused: what was made before it is made.
         _show(made, as_json)
-    say(f"{sum(bool(m.created) for m in made)} created, {sum(not m.created for m in made)} there already")
+    created, changed = sum(bool(m.created) for m in made), sum(m.changed for m in made)
+    more = f", {changed} changed" if changed else ""
+    say(f"{created} created{more}, {len(made) - created - changed} there already")
 
 
 def read_items(path: Path, found: list[Any], default_group: Callable[[], str]) -> Iterator[Item]:
     """All items of all documents; every problem of the file is found before anything is made."""
-    keys: dict[tuple[str, str], str] = {}
+    keys: dict[tuple[str, str, str], str] = {}
     for number, document in enumerate(found):
         at = f"{path}: " if len(found) == 1 else f"{path}: document {number + 1}: "
         for item in _of_document(at, document, default_group):
-            if item.key and (item.group, item.key) in keys:
-                before = keys[item.group, item.key]
-                raise click.ClickException(f"{item.where} is the same as {before}; give one of them another key")
-            keys[item.group, item.key] = item.where
+            known = (item.kind, item.group, item.key)
+            if known in keys:
+                word = "name" if item.kind == "schedules" else "key"
+                raise click.ClickException(
+                    f"{item.where} is the same as {keys[known]}; give one of them another {word}"
+                )
+            keys[known] = item.where
             yield item
 
 
@@ -123,11 +98,27 @@ def _of_document(at: str, document: Any, default_group: Callable[[], str]) -> It
             if not isinstance(item, dict):
                 raise click.ClickException(f"{where}: must be a mapping")
             group = item.get("group") or document.get("group") or default_group()
-            body = {k: v for k, v in {**defaults, **item}.items() if k not in _OWN}
+            body = _body(where, kind, defaults, item)
             yield Item(kind, where, _text(f"{where}.group", group), _key(where, item, group, kind, body), body)
 
 
+def _body(where: str, kind: str, defaults: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """The item without our own words; defaults are those of its job."""
+    body = {k: v for k, v in item.items() if k not in _OWN}
+    inside = INSIDE.get(kind)
+    if inside is None:
+        return {**defaults, **body}
+    job = body.get(inside) or {}
+    if not isinstance(job, dict):
+        raise click.ClickException(f"{where}.{inside}: must be a mapping")
+    return {**body, inside: {**defaults, **job}}
+
+
 def _key(where: str, item: Mapping[str, Any], group: str, kind: str, body: Mapping[str, Any]) -> str:
+    if kind == "schedules":
+        if item.get("key") is not None:
+            raise click.ClickException(f"{where}.key: a schedule is known by its name")
+        return _text(f"{where}.name", item.get("name"))
     if item.get("key") is not None:
         return _text(f"{where}.key", item["key"])
     content = json.dumps([kind, group, body], sort_keys=True, ensure_ascii=False)
@@ -140,14 +131,6 @@ def _text(where: str, found: Any) -> str:
     return found
 
 
-def _make(client: Client, item: Item) -> Made:
-    try:
-        return KINDS[item.kind](client, item)
-    except CollegiumError as error:
-        error.message = f"{item.where}: {error.message}"
-        raise
-
-
 def _planned(item: Item) -> Made:
     return Made(item.kind.removesuffix("s"), str(item.body.get("name", "")), "", item.group, "", None)
 
@@ -157,5 +140,5 @@ def _show(made: list[Made], as_json: bool) -> None:
         print_json([vars(m) for m in made])
     elif made:
         words = {True: "created", False: "there already", None: "not asked for"}
-        rows = ((m.name, m.id, m.group, m.state, words[m.created]) for m in made)
+        rows = ((m.name, m.id, m.group, m.state, "changed" if m.changed else words[m.created]) for m in made)
         table(("NAME", "ID", "GROUP", "STATE", "RESULT"), rows, "")

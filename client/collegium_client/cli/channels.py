@@ -64,7 +64,7 @@ def create(
     """Make the channel NAME.
 
     A Slack URL is as good as a password, and so is a webhook's secret: both are asked for, or read from standard
-    input, a line each, the URL first. Without --event only jobs that name the channel (--notify NAME) are told of there.
+    input, a line each, the URL first. Without --event only jobs that name the channel (--notify NAME) are told of.
     """
     body: dict[str, Any] = {"name": name, "kind": kind, "addresses": list(addresses), "events": list(events)}
     if kind != "email":

@@ -129,7 +129,8 @@ def _until_done(client: Client, action: str, filter: Mapping[str, Any]) -> BulkO
         if not more.changed:
             break
         refused = [*done.refused, *more.refused][:20]
-        done = more.model_copy(update={"changed": done.changed + more.changed, "refused": refused})
+        changed = done.changed + more.changed
+        done = more.model_copy(update={"matched": done.matched, "changed": changed, "refused": refused})
     return done
 
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
 from collegium_client import AsyncClient, Client, Retry, Settings
+from collegium_client.cli import common, root
 
 SITE = Settings("https://hub.example/services/collegium", "secret", "physics", "a test")
 JOB = {
@@ -98,3 +101,29 @@ class Made:
 @pytest.fixture
 def made() -> Made:
     return Made()
+
+
+@pytest.fixture
+def run(made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """Run the command over scripted answers."""
+    for name in ("COLLEGIUM_IMAGE", "COLLEGIUM_INSTANCE_TYPE", "COLLEGIUM_SERVICE_URL", "COLLEGIUM_GROUP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLLEGIUM_URL", "https://hub.example")
+    monkeypatch.setenv("COLLEGIUM_TOKEN", "secret")
+    monkeypatch.setenv("COLLEGIUM_GROUP", "physics")
+    monkeypatch.setenv("COLLEGIUM_CONFIG", str(tmp_path / "config.toml"))
+    for module in ("jobs", "sweeps"):
+        monkeypatch.setattr(f"collegium_client.{module}.time.sleep", lambda _: None)
+
+    def client(settings: Any, retry: Any = None) -> Client:
+        return made.plain(*made.script.replies, settings=settings)
+
+    monkeypatch.setattr(common, "Client", client)
+
+    def go(*arguments: str, replies: list[Any] | None = None, **options: Any) -> Result:
+        made.script.replies, made.script.asked[:] = list(replies or [job()]), []
+        result = CliRunner().invoke(root.collegium, arguments, **options)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return go
