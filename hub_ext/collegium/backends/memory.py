@@ -19,7 +19,7 @@ from collegium.backends.ports import (
 )
 from collegium.domain.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unavailable
 from collegium.domain.jobs import JobReason, WorkingDirectory
-from collegium.domain.masking import Masker
+from collegium.domain.masking import Masker, Shapes
 from collegium.domain.names import check_group_name, check_relative_path, check_user_name
 from collegium.domain.quota import Limits
 from collegium.domain.secrets import shapes
@@ -53,7 +53,7 @@ class MemoryRun:
     stopped: bool = False
     forgotten: bool = False
     listed: bool = False
-    masker: Masker = field(default_factory=lambda: Masker(()))
+    masker: Masker = field(default_factory=lambda: Masker(Shapes()))
     usage: Usage = field(default_factory=lambda: Usage(memory=((0.0, 1 << 20),)))
 
 
@@ -168,7 +168,7 @@ class MemoryBackend:
             return
         now = datetime.now(UTC)
         run = MemoryRun(RunStatus(request.key, RunPhase.RUNNING, now), request, argv, environment, listed=True)
-        run.masker = Masker(shapes(request.secrets.values()))
+        run.masker = Masker(Shapes(shapes(request.secrets.values())))
         self.runs[request.key] = run
         run.executions += 1
         if request.key in self._held:

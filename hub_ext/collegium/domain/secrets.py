@@ -19,6 +19,8 @@ MAX_VARIABLES = 50
 MIN_MASKED = 4
 #: What programs wrap base64 after.
 _LINE = 76
+#: Bytes of the longest shape: what is longer is looked for in parts, so that a search needs to see no further.
+_LONGEST = 252
 #: Names that a backend or the platform sets, or that decide what runs at all.
 _RESERVED = frozenset(
     {
@@ -102,7 +104,7 @@ def shapes(values: Iterable[str]) -> list[bytes]:
 
     Each line of a value by itself, since a program may print them indented or one at a time; base64 of the whole value
     and of each line, also inside of something longer (``user:secret``), which shifts it; and the ways in which URLs and
-    JSON write it. What has fewer than MIN_MASKED bytes is left alone.
+    JSON write it. What has fewer than MIN_MASKED bytes is left alone; what is long comes in parts, which cover it.
     """
     found: set[bytes] = set()
     for value in values:
@@ -113,7 +115,14 @@ def shapes(values: Iterable[str]) -> list[bytes]:
                 found.add(raw)
                 found.update(_base64(raw))
                 found.update(_written(text))
-    return sorted((s for s in found if len(s) >= MIN_MASKED), key=lambda s: (-len(s), s))
+    parts = {part for text in found if len(text) >= MIN_MASKED for part in _parts(text, _LONGEST)}
+    return sorted(parts, key=lambda s: (-len(s), s))
+
+
+def _parts(text: bytes, size: int) -> set[bytes]:
+    """Parts of at most ``size`` bytes, of which none is short if the whole is not."""
+    last = max(0, len(text) - size)
+    return {text[at : at + size] for at in (*range(0, last, size), last)}
 
 
 def _base64(raw: bytes) -> set[bytes]:
@@ -124,7 +133,8 @@ def _base64(raw: bytes) -> set[bytes]:
     if len(raw) < MIN_MASKED:
         return found
     whole = b64encode(raw)
-    found |= {whole, *(whole[at : at + _LINE] for at in range(0, len(whole), _LINE))}
+    # As programs wrap it: that covers it unwrapped, too.
+    found |= {whole[at : at + _LINE] for at in range(0, len(whole), _LINE)} | _parts(whole, _LINE)
     for before in range(3):
         # The characters that depend on these bytes alone, and not on those before and behind.
         first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6

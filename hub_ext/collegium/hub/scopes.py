@@ -31,7 +31,9 @@ CUSTOM_SCOPES: dict[str, dict[str, object]] = {
     },
 }
 #: Not for pages of servers: what notebooks run there could take their token, also a platform admin's.
-_PORTAL_ONLY = frozenset(f"{PREFIX}{scope}" for scope in ("users:read", "users:write", "invitations:write", "secrets:write"))
+_PORTAL_ONLY = frozenset(
+    f"{PREFIX}{scope}" for scope in ("users:read", "users:write", "invitations:write", "secrets:write")
+)
 
 #: What every user may do with a token of their own: everything here; membership decides the rest.
 USER_SCOPES = [f"access:services!service={SERVICE}", *CUSTOM_SCOPES]

@@ -14,7 +14,6 @@ import ctypes
 import errno
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from collegium.backends.local.layout import Layout, sync_directory, write_durabl
 from collegium.backends.local.usage import attempt_usage
 from collegium.backends.ports import LogChunk
 from collegium.domain.errors import Misconfigured
-from collegium.domain.masking import undecided
+from collegium.domain.masking import Shapes
 from collegium.domain.usage import Usage
 
 HEAD = 16 << 20
@@ -36,6 +35,7 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _LOG, _DROPPED = "output", "dropped.json"
 #: What a file system without holes answers.
 _NO_HOLES = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EPERM})
+_NOTHING = Shapes()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -125,9 +125,7 @@ class FileLogs:
         following = begin + len(data)
         return LogChunk(data, begin, following, begin - wanted, over and following >= total)
 
-    def _masked(
-        self, attempt: Path, fd: int, chunk: LogChunk, final: int | None, looked_for: Sequence[bytes]
-    ) -> LogChunk:
+    def _masked(self, attempt: Path, fd: int, chunk: LogChunk, final: int | None, looked_for: Shapes) -> LogChunk:
         """The chunk without what must not be read; of a log that goes on, without an end that may become such."""
         size = os.fstat(fd).st_size if final is None else final
         begin, end = chunk.offset, chunk.next_offset
@@ -135,7 +133,7 @@ class FileLogs:
             end = max(begin, min(end, size - self._open_end(attempt, fd, size, looked_for)))
         gone, kept = self._hole(attempt, size)
         low, high = (kept, size) if begin >= kept else (0, gone)
-        reach = max(map(len, looked_for)) - 1
+        reach = looked_for.reach
         start, stop = max(low, begin - reach), min(high, end + reach)
         data = masked(
             chunk.data[: end - begin],
@@ -147,13 +145,13 @@ class FileLogs:
         )
         return replace(chunk, data=data, next_offset=end)
 
-    def _open_end(self, attempt: Path, fd: int, size: int, looked_for: Sequence[bytes]) -> int:
+    def _open_end(self, attempt: Path, fd: int, size: int, looked_for: Shapes) -> int:
         """How many bytes at the end of a log that goes on may be the beginning of what must not be read."""
         if not looked_for:
             return 0
-        start = max(self._hole(attempt, size)[1], size - max(map(len, looked_for)) + 1, 0)
+        start = max(self._hole(attempt, size)[1], size - looked_for.reach)
         text = os.pread(fd, size - start, start)
-        return len(text) - undecided(text, looked_for)
+        return len(text) - looked_for.undecided(text)
 
     def _hole(self, attempt: Path, size: int) -> tuple[int, int]:
         """What is gone or counts as gone: the caps may have been other ones when it was taken out."""
@@ -292,7 +290,7 @@ def _punch(fd: int, first: int, behind: int) -> bool:
     raise OSError(code, os.strerror(code))
 
 
-def _copy_without(attempt: Path, fd: int, size: int, first: int, behind: int, looked_for: Sequence[bytes] = ()) -> None:
+def _copy_without(attempt: Path, fd: int, size: int, first: int, behind: int, looked_for: Shapes = _NOTHING) -> None:
     """Replace the log by a masked copy that is only written where it is kept: sparse wherever files can be."""
     folder = attempt / "log"
     fresh = folder / f".{_LOG}.new"

@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from collegium.backends.local.layout import sync_directory, write_durable
 from collegium.cipher import Cipher
 from collegium.domain.errors import Misconfigured
-from collegium.domain.masking import begun, find, join, undecided
+from collegium.domain.masking import Shapes, blot, join
 from collegium.domain.secrets import MIN_MASKED, shapes
 
 _FILE = "mask"
@@ -35,7 +35,7 @@ class Masks:
 
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
-        self._known: OrderedDict[Path, tuple[tuple[int, int], list[bytes]]] = OrderedDict()
+        self._known: OrderedDict[Path, tuple[tuple[int, int], Shapes]] = OrderedDict()
 
     def add(self, attempt: Path, values: Iterable[str]) -> None:
         """These values, and those that an earlier start may have given it. Raises OSError; Misconfigured: no key."""
@@ -45,19 +45,19 @@ class Masks:
             sealed = self._cipher.seal(json.dumps(together), _about(attempt))
             write_durable(attempt / _FILE, sealed.encode())
 
-    def of(self, attempt: Path) -> Sequence[bytes]:
+    def of(self, attempt: Path) -> Shapes:
         """What is to be masked in the log now, nothing if there is nothing. Raises Misconfigured: no key opens it."""
         try:
             found = os.stat(attempt / _FILE)
         except FileNotFoundError:
-            return ()
+            return Shapes()
         mark = (found.st_ino, found.st_mtime_ns)
         known = self._known.get(attempt)
         if known is None or known[0] != mark:
             values = self._values(attempt)
             if values is None:
-                return ()
-            known = self._known[attempt] = (mark, shapes(values))
+                return Shapes()
+            known = self._known[attempt] = (mark, Shapes(shapes(values)))
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return known[1]
@@ -86,31 +86,24 @@ def _about(attempt: Path) -> str:
 
 
 def masked(
-    piece: bytes, before: bytes, behind: bytes, looked_for: Sequence[bytes], *, cut_before: bool, cut_behind: bool
+    piece: bytes, before: bytes, behind: bytes, looked_for: Shapes, *, cut_before: bool, cut_behind: bool
 ) -> bytes:
     """A piece of a log, with asterisks for what is covered. ``before`` and ``behind`` are what stands around it, as far
     as a shape reaches; ``cut``: beyond that nothing is kept, so that a part of a shape counts as one."""
     text = before + piece + behind
-    spans = find(text, looked_for)
-    if cut_before and (end := begun(text, looked_for)) >= MIN_MASKED:
+    spans = looked_for.find(text)
+    if cut_before and (end := looked_for.begun(text)) >= MIN_MASKED:
         spans = join([(0, end), *spans])
-    if cut_behind and len(text) - (begin := undecided(text, looked_for)) >= MIN_MASKED:
+    if cut_behind and len(text) - (begin := looked_for.undecided(text)) >= MIN_MASKED:
         spans = join([*spans, (begin, len(text))])
-    first, last = len(before), len(before) + len(piece)
-    out, position = [], first
-    for begin, end in spans:
-        begin, end = max(begin, position), min(end, last)  # noqa: PLW2901 - the part that is in the piece
-        if begin < end:
-            out += [text[position:begin], b"*" * (end - begin)]
-            position = end
-    return b"".join([*out, text[position:last]])
+    return blot(text, spans)[len(before) : len(before) + len(piece)]
 
 
 def masked_pieces(
-    fd: int, first: int, last: int, looked_for: Sequence[bytes], *, cut_before: bool
+    fd: int, first: int, last: int, looked_for: Shapes, *, cut_before: bool
 ) -> Iterator[tuple[int, bytes]]:
     """The bytes [first, last) of a log that is over, masked, piece by piece with their places. Raises OSError."""
-    reach = max((len(shape) for shape in looked_for), default=1) - 1
+    reach = looked_for.reach
     before, position = b"", first
     while position < last and (piece := os.pread(fd, min(_PIECE, last - position), position)):
         following = position + len(piece)

@@ -149,9 +149,9 @@ class Run:
         # Here, and not where logs are read: what is masked before it is written is on no disk and in no backup.
         self._masker: Masker | None = None
         if masks := launch.get("mask"):
-            from collegium.domain.masking import Masker
+            from collegium.domain.masking import Masker, Shapes
 
-            self._masker = Masker([os.fsencode(shape) for shape in masks])
+            self._masker = Masker(Shapes(os.fsencode(shape) for shape in masks))
 
     def run(self) -> dict[str, Any]:
         """Start the program, stay until it and all its descendants are gone; the facts of its end."""
