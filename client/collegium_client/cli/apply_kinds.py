@@ -165,7 +165,7 @@ def _same(name: str, wanted: Any, known: Any, zone: str) -> bool:
         # What the server filled in by itself is no difference.
         return all(_same(n, v, known.get(n), zone) for n, v in wanted.items())
     if name in _MOMENTS and isinstance(wanted, str) and isinstance(known, str):
-        return _instant(wanted, zone) == _instant(known, zone)
+        return bool(_instant(wanted, zone) == _instant(known, zone))
     return bool(wanted == known)
 
 

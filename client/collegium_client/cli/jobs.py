@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,7 +28,9 @@ from collegium_client.cli.job_options import mark_options
 from collegium_client.cli.many import cancel, delete
 from collegium_client.cli.submit import submit
 from collegium_client.cli.watch import end_with, follow, told, until_over
-from collegium_client.outcome import AnyJob
+from collegium_client.client import Client
+from collegium_client.models import FiguresOut
+from collegium_client.outcome import FIRST_LOOK, LOOKS_FOR_FIGURES, AnyJob
 
 _FIELDS = ("created", "name", "user", "state", "priority", "started", "finished")
 _SORTS = [*_FIELDS, *(f"-{field}" for field in _FIELDS)]
@@ -183,7 +187,7 @@ def edit(
     """Change notes and tags of JOB, or the priority of one that waits; tags that are given are all it has then."""
     if tags and no_tags:
         raise click.UsageError("--tag and --no-tags exclude one another")
-    given = {"priority": priority, "notes": notes, "tags": list(tags) if tags or no_tags else None}
+    given: dict[str, Any] = {"priority": priority, "notes": notes, "tags": list(tags) if tags or no_tags else None}
     changes = {name: found for name, found in given.items() if found is not None}
     if not changes:
         raise click.UsageError("nothing to change: give --notes, --tag, --no-tags or --priority")
@@ -197,7 +201,10 @@ def edit(
 @json_option
 def metrics(job: str, group: str | None, as_json: bool) -> None:
     """Show the figures that JOB told of itself, the latest of each; all points are in --json."""
-    found = connect(group).jobs.metrics(job)
+    client = connect(group)
+    found = client.jobs.metrics(job)
+    if not found.complete and client.jobs.handle(job).over:
+        found = _last_figures(client, job)
     if as_json:
         print_json(found)
         return
@@ -257,6 +264,16 @@ def artifacts(job: str, paths: tuple[str, ...], group: str | None, download: boo
         return
     rows = ((a.path, str(a.size), a.media_type, f"{a.modified_at:%Y-%m-%d %H:%M:%S}") for a in chosen)
     table(("PATH", "BYTES", "TYPE", "MODIFIED"), rows, "The job left no files.")
+
+
+def _last_figures(client: Client, job: str) -> FiguresOut:
+    """Those of a job that is over: its last lines are read in the moments after its end."""
+    for _ in range(LOOKS_FOR_FIGURES):
+        found = client.jobs.metrics(job)
+        if found.complete:
+            return found
+        time.sleep(FIRST_LOOK)
+    return client.jobs.metrics(job)
 
 
 def _state(job: AnyJob) -> str:

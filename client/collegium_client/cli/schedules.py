@@ -84,7 +84,7 @@ def get(schedule: str, group: str | None, as_json: bool) -> None:
         "state": f"{found.state}{f' ({found.message})' if found.message else ''}",
         "group": found.group,
         "user": found.run_as,
-        "when": f"{found.description} ({found.recurrence.get('zone', 'UTC')})",
+        "when": found.description,
         "job": str(found.template.get("command") or (found.template.get("notebook") or {}).get("path", "")),
         "image": found.image,
         "instance type": found.instance_type,
@@ -254,7 +254,8 @@ def _tell(word: str, schedule: ScheduleDetail, as_json: bool) -> None:
         print_json(schedule)
         return
     due = f", next {moment(schedule.next_at)} UTC" if schedule.next_at else ""
-    click.echo(plain(f"{word} {schedule.id} {schedule.name}: {schedule.state}, {schedule.description}{due}"))
+    when = schedule.description[:1].lower() + schedule.description[1:]
+    click.echo(plain(f"{word} {schedule.id} {schedule.name}: {schedule.state}, {when}{due}"))
 
 
 def _copied(template: dict[str, Any]) -> dict[str, Any]:
