@@ -77,12 +77,12 @@ async def test_snapshot_is_a_copy_and_is_kept(harness: Harness) -> None:
         (WorkingDirectory("../bob"), "working_directory.path"),
         (WorkingDirectory("/etc"), "working_directory.path"),
         (WorkingDirectory("a.py"), "working_directory.path"),
-        (WorkingDirectory("", ("a.py", "gone")), "working_directory.files[1]"),
-        (WorkingDirectory("", ("../alice/a.py",)), "working_directory.files[0]"),
-        (WorkingDirectory("", ("/etc/passwd",)), "working_directory.files[0]"),
-        (WorkingDirectory("", ("a.py\0",)), "working_directory.files[0]"),
-        (WorkingDirectory("", ("",)), "working_directory.files[0]"),
-        (WorkingDirectory("data", ("deep",)), "working_directory.files[0]"),
+        (WorkingDirectory("", ("a.py", "gone")), "working_directory.files.1"),
+        (WorkingDirectory("", ("../alice/a.py",)), "working_directory.files.0"),
+        (WorkingDirectory("", ("/etc/passwd",)), "working_directory.files.0"),
+        (WorkingDirectory("", ("a.py\0",)), "working_directory.files.0"),
+        (WorkingDirectory("", ("",)), "working_directory.files.0"),
+        (WorkingDirectory("data", ("deep",)), "working_directory.files.0"),
     ],
 )
 async def test_snapshot_of_what_is_not_there(harness: Harness, source: WorkingDirectory, field: str) -> None:

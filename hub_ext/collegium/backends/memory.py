@@ -345,7 +345,7 @@ class MemoryBackend:
             return below
         chosen = {}
         for index, name in enumerate(source.files):
-            field_name = f"working_directory.files[{index}]"
+            field_name = f"working_directory.files.{index}"
             clean = check_relative_path(name, field_name)
             if clean not in below:
                 raise InvalidInput(field_name, "is not in your home: there is no such file", name)

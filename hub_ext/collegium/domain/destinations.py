@@ -62,9 +62,12 @@ def without_query(url: str) -> str:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is written as, None for a name."""
+    """The address that a host is written as, None for a name. `localhost` and all below it mean this machine."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return IPv4Address("127.0.0.1")
     try:
-        return ip_address(host.removeprefix("[").removesuffix("]"))
+        return ip_address(name.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:
         return None
 
@@ -95,11 +98,11 @@ def forbidden(address: Address, allowed: Sequence[Network]) -> str:
     # Old site-local addresses, and NAT64 prefixes of a site: both end inside, and not every Python knows it.
     if isinstance(plain, IPv6Address) and (plain.is_site_local or plain in _LOCAL_NAT64):
         return "a private address"
-    return "" if plain.is_global else "not a public address"
+    return "" if plain.is_global else "an address that is not public"
 
 
 _KINDS = (
-    ("unspecified", "is_unspecified"),
+    ("an address that means none", "is_unspecified"),
     ("a loopback address", "is_loopback"),
     ("a link-local address", "is_link_local"),
     ("a multicast address", "is_multicast"),

@@ -6,7 +6,7 @@ Anything else that escapes is an internal error: it is logged with a request id 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 
 class DomainError(Exception):
@@ -24,6 +24,15 @@ class DomainError(Exception):
         self.message = message
         self.details: Mapping[str, Any] = details
 
+    def below(self, place: str) -> Self:
+        """The same refusal of a field that stands below another; one of no field as it is."""
+        field = self.details.get("field")
+        if field is None or not self.message.startswith(f"{field}: "):
+            return self
+        moved = type(self).__new__(type(self))
+        DomainError.__init__(moved, f"{place}.{self.message}", **{**self.details, "field": f"{place}.{field}"})
+        return moved
+
 
 class InvalidInput(DomainError):
     """A field has a value that cannot be accepted; ``details`` carry ``field``, ``value`` and ``limit``."""
@@ -35,12 +44,10 @@ class InvalidInput(DomainError):
         text = f"{field}: {problem}" + (f" (got {shown})" if value is not None else "")
         super().__init__(text, field=field, value=shown, limit=limit)
 
-    def below(self, place: str) -> InvalidInput:
-        """The same refusal of a field that stands below another."""
-        moved = InvalidInput.__new__(InvalidInput)
-        details = {**self.details, "field": f"{place}.{self.details['field']}"}
-        DomainError.__init__(moved, f"{place}.{self.message}", **details)
-        return moved
+    @property
+    def problem(self) -> str:
+        """The message without field and value."""
+        return self.message.removeprefix(f"{self.details['field']}: ").partition(" (got ")[0]
 
 
 class NotAuthenticated(DomainError):

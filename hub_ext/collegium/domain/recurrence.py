@@ -24,6 +24,8 @@ MAX_EXPRESSION = 200
 #: Files beside the zones: this machine's own zone, and one that stands for "not set".
 _NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week")
+_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_STEP = re.compile(r"/(\d+)", re.ASCII)
 _SECOND = timedelta(seconds=1)
 #: Years that dates may have: beyond, arithmetic with zones leaves what a date can hold.
 _FIRST_YEAR, _LAST_YEAR = 1971, 9000
@@ -107,6 +109,7 @@ def make_cron(expression: str, zone: str) -> Cron:
     if len(parts) != len(_FIELDS):
         problem = f"must have five fields ({', '.join(_FIELDS)}), it has {len(parts) if text else 0}"
         raise InvalidInput("expression", problem, expression)
+    _check_steps(parts, expression)
     try:
         found = next(CronSim(text, datetime(2000, 1, 1)), None)
     except CronSimError:
@@ -265,6 +268,15 @@ def _turn(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     return after
 
 
+def _check_steps(parts: list[str], expression: str) -> None:
+    """Every 90th minute is no time: it would mean each full hour, which nobody meant who wrote it."""
+    for number, (name, part) in enumerate(zip(_FIELDS, parts, strict=True)):
+        most = _RANGES[number][1]
+        if any(len(step) > 3 or int(step) > most for step in _STEP.findall(part)):
+            problem = f"field {number + 1} ({name}) is wrong: {part[:40]}; a step is at most {most}"
+            raise InvalidInput("expression", problem, expression, most)
+
+
 def _problem(parts: list[str]) -> str:
     """Which of the fields is wrong; each is tried with the others as stars."""
     for number, (name, part) in enumerate(zip(_FIELDS, parts, strict=True)):
@@ -273,7 +285,8 @@ def _problem(parts: list[str]) -> str:
         try:
             CronSim(" ".join(alone), datetime(2000, 1, 1))
         except CronSimError:
-            return f"field {number + 1} ({name}) is wrong: {part[:40]}"
+            first, last = _RANGES[number]
+            return f"field {number + 1} ({name}) is wrong: {part[:40]}; it goes from {first} to {last}"
     return "never comes true: no month that is named has such a day"
 
 

@@ -31,7 +31,8 @@ def parse_json(raw: bytes) -> Any:
     except UnicodeDecodeError:
         raise InvalidInput("body", "is not UTF-8 text") from None
     except json.JSONDecodeError as error:
-        raise InvalidInput("body", f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        what = error.msg.removesuffix(" at")
+        raise InvalidInput("body", f"is not JSON: {what} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise InvalidInput("body", "is nested too deeply", limit=_MAX_DEPTH) from None
     _check(value)

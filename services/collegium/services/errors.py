@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -37,6 +37,22 @@ STATUS: Mapping[type[e.DomainError], int] = {
 RETRY_AFTER = {429: 5, 503: 5, 507: 60}
 #: Fields whose values are secrets, also where they are wrong.
 _UNQUOTED = {"secret", "url"}
+#: What pydantic says of the form of a body, in words of this API.
+_WORDS = {
+    "extra_forbidden": "is no field here",
+    "model_type": "must be an object with fields",
+    "model_attributes_type": "must be an object with fields",
+    "dict_type": "must be an object with fields",
+    "union_tag_not_found": "must have the field {discriminator}",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "string_pattern_mismatch": "must be of the form {pattern}",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
 _CODES = {400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 
 
@@ -58,18 +74,34 @@ def describe(error: BaseException | None, request_id: str) -> tuple[int, ErrorOu
     return 500, _body("internal", message, {}, request_id)
 
 
-def invalid_field(error: ValidationError) -> e.InvalidInput:
-    """The first problem that pydantic found, in our form."""
+def invalid_field(error: ValidationError, body: Any = None) -> e.InvalidInput:
+    """The first problem that pydantic found, in our form; ``body`` is what was read, if it was JSON."""
     first = error.errors(include_url=False, include_context=True)[0]
-    field = ".".join(str(p) for p in first["loc"]) or "body"
+    path = first["loc"] if body is None else _place(first["loc"], body, first["type"] == "missing")
+    field = ".".join(str(p) for p in path) or "body"
     context = first.get("ctx", {})
     limit = next(
         (context[k] for k in ("max_length", "min_length", "le", "ge", "lt", "gt", "expected") if k in context), None
     )
     hidden = first["type"] in ("missing", "extra_forbidden") or field in _UNQUOTED
     value = None if hidden else first.get("input")
-    problem = first["msg"].removeprefix("Value error, ")
+    words = _WORDS.get(first["type"])
+    problem = words.format(**context) if words else first["msg"].removeprefix("Value error, ")
     return e.InvalidInput(field, problem[:1].lower() + problem[1:], value, limit)
+
+
+def _place(location: Sequence[int | str], body: Any, missing: bool) -> list[int | str]:
+    """The path as the body has it: pydantic also names which form of several it tried, which nobody has written."""
+    path: list[int | str] = []
+    for index, part in enumerate(location):
+        if isinstance(body, dict) and part in body:
+            body = body[str(part)]
+        elif isinstance(body, list) and isinstance(part, int) and part < len(body):
+            body = body[part]
+        elif not missing or index < len(location) - 1:
+            continue
+        path.append(part)
+    return path
 
 
 def _body(code: str, message: str, details: Mapping[str, Any], request_id: str) -> ErrorOut:

@@ -169,18 +169,19 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
             raise UnsupportedMedia("The body must come as Content-Type: application/json.", got=kind.strip()[:80])
         if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
             raise UnsupportedMedia("The body must be UTF-8.", got=parameters.strip()[:80])
-        return model.model_validate(parse_json(bytes(self._body)), strict=True)
+        body = parse_json(bytes(self._body))
+        try:
+            return model.model_validate(body, strict=True)
+        except ValidationError as error:
+            raise invalid_field(error, body) from None
 
     def read_private_body(self, model: type[M]) -> M:
         """As ``read_body``, for what holds a secret: no refusal quotes a value."""
         try:
             return self.read_body(model)
-        except ValidationError as error:
-            refusal = invalid_field(error)
         except InvalidInput as error:
             refusal = error
-        problem = refusal.message.removeprefix(f"{refusal.details['field']}: ").partition(" (got ")[0]
-        raise InvalidInput(refusal.details["field"], problem, limit=refusal.details.get("limit"))
+        raise InvalidInput(refusal.details["field"], refusal.problem, limit=refusal.details.get("limit"))
 
     def read_text(self, kind: str) -> str | None:
         """The body as text if it came as this media type, else None; raises as ``read_body``."""

@@ -63,7 +63,7 @@ async def test_hostile_listed_files(place: Any, home: Path, name: str) -> None:
     os.mkfifo(home / "pipe")
     with pytest.raises(InvalidInput) as caught:
         await place.open().volumes.snapshot("job-one", "alice", "physics", WorkingDirectory("", ("real", name)))
-    assert caught.value.details["field"] == "working_directory.files[1]"
+    assert caught.value.details["field"] == "working_directory.files.1"
     assert caught.value.details["value"]
     assert left(place) == []
 

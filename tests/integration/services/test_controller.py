@@ -76,6 +76,19 @@ async def test_time_limit(service: Service, clock: Clock) -> None:
     assert await state(service, job) == ("Failed", "Timeout")
 
 
+async def test_a_run_that_nobody_saw_running_has_its_times(service: Service) -> None:
+    """Runs of seconds: over before the first look, and still with a duration in lists and trends."""
+    job = await service.submit()
+    await service.round()
+    run = service.memory.runs[f"{job}.1"]
+    run.status = replace(run.status, started_at=now() - timedelta(seconds=2))
+    service.memory.finish(f"{job}.1")
+    assert await state(service, job) == ("Preparing", "Admitted")
+    await service.round()
+    found = await service.job(job)
+    assert (found["state"], found["started_at"] < found["finished_at"]) == ("Succeeded", True)
+
+
 async def test_lost_runs(service: Service) -> None:
     lost, gone = await service.submit(), await service.submit()
     await service.round(2)

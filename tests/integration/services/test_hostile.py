@@ -52,6 +52,29 @@ async def test_fields(service: Service, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("schedules", {"recurrence": {"kind": "cron", "expression": "x" * 201}}, "recurrence.expression: "),
+        ("schedules", {"recurrence": {"kind": "cron"}}, "recurrence.expression: "),
+        ("schedules", {"recurrence": {"kind": "moon"}}, "recurrence: 'kind' must be one of 'cron', 'interval', 'once'"),
+        ("schedules", {"recurrence": {}}, "recurrence: must have the field 'kind'"),
+        ("schedules", {"recurrence": []}, "recurrence: must be an object"),
+        ("sweeps", {"name": "x", "job": BODY, "grid": {"a": {"start": "x"}}}, "grid.a.start: "),
+        ("sweeps", {"name": "x", "job": BODY, "grid": {"a": {"start": {"b": 1}}}}, "grid.a.start: "),
+        ("sweeps", {"name": "x", "job": BODY, "list": []}, "list: must have at least 1 entries"),
+        ("jobs", {**BODY, "values": {f"x{n}": 1 for n in range(201)}}, "values: must have at most 200 entries"),
+        ("jobs", {**BODY, "moon": 1}, "moon: is no field here"),
+        ("jobs", {**BODY, "notebook": {"path": "gone.ipynb"}, "command": ""}, "notebook.path: is not in your home"),
+    ],
+)
+async def test_fields_are_told_as_they_were_sent(service: Service, path: str, body: Any, said: str) -> None:
+    path += "/preview" if path != "jobs" else ""
+    answer = await service.client().post(f"/groups/physics/{path}", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(said)
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"",

@@ -187,7 +187,7 @@ async def test_a_batch_is_made_whole_or_not_at_all(service: Service) -> None:
     for bad, field in (
         ({"values": {"x": 1}, "parameters": {"x": {"type": "text"}}}, "jobs.1.values.x"),
         ({"depends_on": {"jobs": ["gone"]}}, "jobs.1.depends_on.jobs.0"),
-        ({"working_directory": {"files": ["gone.py"]}}, "jobs.1.working_directory.files[0]"),
+        ({"working_directory": {"files": ["gone.py"]}}, "jobs.1.working_directory.files.0"),
         ({"key": "a"}, "jobs.1.key"),
         ({"key": "job-" + "0" * 26}, "jobs.1.key"),
         ({"key": "a b"}, "jobs.1.key"),
@@ -198,6 +198,8 @@ async def test_a_batch_is_made_whole_or_not_at_all(service: Service) -> None:
         assert service.memory.sources == {}
     answer = await service.client().post(f"{JOBS}/batch", json=batch(a=([], files), b=([], {"image": "secret"})))
     assert (answer.status_code, service.memory.sources) == (422, {})
+    error = answer.json()["error"]
+    assert (error["details"]["field"], error["message"][:13]) == ("jobs.1.image", "jobs.1.image:")
     assert (await service.client().get(JOBS)).json()["items"] == []
     for jobs in ([], [{**BODY, "key": str(n)} for n in range(101)]):
         assert (await service.client().post(f"{JOBS}/batch", json={"jobs": jobs})).status_code == 400

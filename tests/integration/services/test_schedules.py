@@ -343,7 +343,7 @@ async def test_preview(service: Service) -> None:
         ({"recurrence": {"kind": "cron", "expression": "0 0 30 2 *", "zone": "UTC"}}, "recurrence.expression"),
         ({"recurrence": {"kind": "cron", "expression": "61 * * * *"}}, "recurrence.expression"),
         ({"recurrence": {"kind": "cron", "expression": "* * * * *", "zone": "Mars/X"}}, "recurrence.zone"),
-        ({"recurrence": {"kind": "interval", "every": 59}}, "recurrence.interval.every"),
+        ({"recurrence": {"kind": "interval", "every": 59}}, "recurrence.every"),
         ({"recurrence": {"kind": "interval", "every": 60, "anchor": "soon"}}, "recurrence.anchor"),
         ({"recurrence": {"kind": "once", "at": "2020-01-01T00:00"}}, "recurrence"),
         ({"recurrence": {"kind": "never"}}, "recurrence"),
@@ -370,6 +370,7 @@ async def test_what_could_never_run_is_refused(service: Service) -> None:
         body = {"name": "x", "recurrence": EVERY_MINUTE, "template": template}
         answer = await service.client().post(SCHEDULES, json=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
+    assert answer.json()["error"]["details"]["field"] == "template.image"
     await make(service)
     answer = await service.client().post(
         SCHEDULES, json={"name": "nightly", "recurrence": EVERY_MINUTE, "template": BODY}

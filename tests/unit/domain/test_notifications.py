@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from collegium.domain.destinations import check_url, forbidden, origin, read_networks, without_query
+from collegium.domain.destinations import check_url, forbidden, literal, origin, read_networks, without_query
 from collegium.domain.errors import InvalidInput
 from collegium.domain.jobs import Event, Notify, NotifyOn
 from collegium.domain.notifications import (
@@ -90,6 +90,15 @@ def test_bad_addresses_are_refused_and_not_quoted(url: str) -> None:
 )
 def test_good_addresses(url: str) -> None:
     assert check_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.", "a.localhost", "a.Localhost.", "fe80::1%25eth0", "[::1]", "127.0.0.1."]
+)
+def test_hosts_that_mean_this_machine_or_its_wire_are_known_without_asking(host: str) -> None:
+    address = literal(host)
+    assert address is not None
+    assert forbidden(address, ())
 
 
 def test_what_is_shown_of_an_address() -> None:

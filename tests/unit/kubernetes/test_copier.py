@@ -96,10 +96,10 @@ def test_half_a_copy_of_a_killed_one_is_made_anew(place: Path) -> None:
         ("../outside", None, {}, InvalidInput, "working_directory.path"),
         ("/etc", None, {}, InvalidInput, "working_directory.path"),
         ("link", None, {}, InvalidInput, "working_directory.path"),
-        ("", ["a.py", "gone"], {}, InvalidInput, "working_directory.files[1]"),
-        ("", ["up/secret"], {}, InvalidInput, "working_directory.files[0]"),
-        ("", ["to-secret"], {}, InvalidInput, "working_directory.files[0]"),
-        ("", ["pipe"], {}, InvalidInput, "working_directory.files[0]"),
+        ("", ["a.py", "gone"], {}, InvalidInput, "working_directory.files.1"),
+        ("", ["up/secret"], {}, InvalidInput, "working_directory.files.0"),
+        ("", ["to-secret"], {}, InvalidInput, "working_directory.files.0"),
+        ("", ["pipe"], {}, InvalidInput, "working_directory.files.0"),
         ("", None, {"max_files": 1}, TooLarge, "working_directory"),
         ("", None, {"max_bytes": 10}, TooLarge, "working_directory"),
     ],
@@ -306,7 +306,7 @@ async def test_refusals_of_the_pod_reach_the_user(place: Path) -> None:
     volumes, layout = open_volumes(place, cluster)
     with pytest.raises(InvalidInput) as caught:
         await volumes.snapshot("job-one", "alice", "physics", WorkingDirectory("", ("a.py", "gone")))
-    assert caught.value.details == {"field": "working_directory.files[1]", "value": "gone", "limit": None}
+    assert caught.value.details == {"field": "working_directory.files.1", "value": "gone", "limit": None}
     assert left(layout, cluster) == []
     assert await volumes.snapshots() == {}
 

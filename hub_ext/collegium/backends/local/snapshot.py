@@ -66,7 +66,7 @@ def check_working_directory(source: WorkingDirectory) -> None:
     """Refuse paths that cannot be any, before anything is started for them. Raises InvalidInput."""
     check_relative_path(source.path, f"{_FIELD}.path")
     for index, path in enumerate(source.files or ()):
-        check_relative_path(path, f"{_FIELD}.files[{index}]")
+        check_relative_path(path, f"{_FIELD}.files.{index}")
 
 
 @contextlib.contextmanager
@@ -141,7 +141,7 @@ def _open_working_directory(home: int, path: str) -> int:
 def _copy_listed(folder: int, target: int, files: Sequence[str], budget: tree.Budget) -> None:
     seen: set[str] = set()
     for index, path in enumerate(files):
-        field = f"{_FIELD}.files[{index}]"
+        field = f"{_FIELD}.files.{index}"
         clean = check_relative_path(path, field)
         if clean in seen:
             continue

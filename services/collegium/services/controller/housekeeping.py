@@ -131,8 +131,8 @@ class Housekeeping:
                 await self._backend.volumes.discard(job_id)
 
     async def forget_old(self) -> None:
-        """Delete keys, released reservations, lines of the audit log, runs of schedules and deleted sweeps that are past
-        their age."""
+        """Delete keys, released reservations, lines of the audit log, runs of schedules and deleted sweeps that are
+        past their age."""
 
         def forget(uow: UnitOfWork) -> None:
             uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)

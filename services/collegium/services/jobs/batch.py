@@ -11,7 +11,7 @@ from datetime import datetime
 from collegium.backends.ports import Backend, Snapshot
 from collegium.db import Database, UnitOfWork
 from collegium.domain.dependencies import Dependency, find_cycle
-from collegium.domain.errors import DomainError, InvalidInput, Unavailable
+from collegium.domain.errors import DomainError, Forbidden, InvalidInput, NotGranted, Unavailable
 from collegium.domain.groups import Actor
 from collegium.domain.jobs import Job
 from collegium.domain.names import bound_name, new_id
@@ -160,5 +160,5 @@ def placed(index: int) -> Iterator[None]:
     """A refusal in here is of a field of this job."""
     try:
         yield
-    except InvalidInput as error:
-        raise error.below(f"jobs.{index}") from error
+    except (InvalidInput, NotGranted, Forbidden) as error:
+        raise error.below(f"jobs.{index}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -156,6 +157,8 @@ class JobRounds:
             traceback = failure_line(tail.data.decode("utf-8", "replace"))
         # Stored with the end, so that it outlives the files.
         used = await self._backend.logs.usage(job.run_key)
+        # A short run is over before anybody saw it run.
+        job = replace(job, started_at=job.started_at or run.started_at)
         await self._end(job, outcome(job, run, self._clock(), traceback), run.finished_at, used, run.image)
         await self._backend.jobs.forget(job.run_key)
 

@@ -118,7 +118,14 @@ class Submitter:
         if ask.rerun_of is not None:
             await self._backend.volumes.reuse_snapshot(job_id, ask.rerun_of.id)
             return None
-        return await self._backend.volumes.snapshot(job_id, ask.actor.user, ask.group, directory)
+        notebook = ask.submission.spec.notebook
+        try:
+            return await self._backend.volumes.snapshot(job_id, ask.actor.user, ask.group, directory)
+        except InvalidInput as error:
+            if notebook is None or directory.files != (notebook.path,):
+                raise
+            # Nobody named a list of files: it is the notebook itself that is not there.
+            raise InvalidInput("notebook.path", error.problem, notebook.path) from None
 
     async def checked(self, job_id: str, ask: Ask) -> Submission:
         """The submission, with its values checked against the notebook's own cell; those of a rerun were checked."""

@@ -47,6 +47,8 @@ class CheckedResolver(Resolver):
     async def resolve(self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
         """Raises OutOfReach if any of the addresses is not to be reached: a name with a good and a bad one is no
         mistake."""
+        if (written := literal(host)) is not None and (why := refusal(str(written), self._networks)):
+            raise OutOfReach(why)
         found = await self._lookup(host, port)
         for _, address in found:
             if why := refusal(str(address[0]), self._networks):
@@ -64,6 +66,8 @@ def refusal(address: str, networks: Sequence[Network]) -> str:
 
 async def check_reachable(url_host: str, port: int, lookup: Lookup, networks: Sequence[Network]) -> None:
     """Raise InvalidInput for a host that leads nowhere allowed now. One that has no address now may have one later."""
+    if (written := literal(url_host)) is not None and (why := refusal(str(written), networks)):
+        raise InvalidInput("url", why)
     try:
         async with asyncio.timeout(3):
             found = await lookup(url_host, port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from collegium.db import UnitOfWork
-from collegium.domain.errors import DomainError, InvalidInput
+from collegium.domain.errors import DomainError, InvalidInput, NotGranted
 from collegium.domain.groups import Actor
 from collegium.domain.identity import refuse_inactive
 from collegium.domain.jobs import JobSpec
@@ -55,7 +55,10 @@ def check_job(uow: UnitOfWork, actor: Actor, group: str, body: JobIn, operation:
     spec: JobSpec = read_template(body)
     live = uow.memberships.actor(actor.user, actor.platform_admin, actor.scopes)
     options = LaunchOptions(group, spec.instance_type, spec.image)
-    launch = resolve(live, options, uow.catalog.offer(group), operation)
+    try:
+        launch = resolve(live, options, uow.catalog.offer(group), operation)
+    except NotGranted as error:
+        raise error.below("template") from None
     check_priority(live, group, body.priority, "template.priority")
     check_secrets(uow, group, spec, "template.secrets")
     check_notify(uow, group, actor.user, spec.notify, "template.notify")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from collegium.domain.errors import InvalidInput
+from collegium.domain.errors import InvalidInput, NotGranted
 from collegium.domain.names import check_env_name
 from collegium.domain.parameters import Parameter, ParameterType, resolve_values
 from collegium.domain.sweeps import (
@@ -159,8 +159,8 @@ def below(place: str) -> Iterator[None]:
     """A refusal in here is of a field below this place."""
     try:
         yield
-    except InvalidInput as error:
-        raise error.below(place) from error
+    except (InvalidInput, NotGranted) as error:
+        raise error.below(place) from None
 
 
 def _shown(given: Collection[str]) -> str:
