@@ -22,9 +22,12 @@ export function serverErrors(message: string, details: Record<string, unknown>):
   return errors;
 }
 
-/** Validators put where they looked (`body`) before the field, schedules and sweeps that it is of their job. */
+/** Without what validators put before the field: where they looked, and which kind of recurrence they took it for. */
 function normal(field: string): string {
-  return field.replace(/^body\./, '').replace(/^(template|job)\./, '');
+  return field
+    .replace(/^body\./, '')
+    .replace(/^template\./, '')
+    .replace(/^recurrence\.(?:cron|interval|once)\./, 'recurrence.');
 }
 
 /** The error that stands at a field: its own, or one of something inside it that has no place of its own. */

@@ -233,6 +233,9 @@ describe('choices and errors', () => {
     expect(errorAt(errors, 'notebook.parameters.epochs', true)).toBe('0: bad');
     expect(errorAt(errors, 'notebook.parameters.epochs')).toBe('');
     expect(serverErrors('bad', { field: 'template.image' })).toEqual({ image: 'bad' });
+    expect(serverErrors('bad', { field: 'recurrence.interval.every' })).toEqual({
+      'recurrence.every': 'bad'
+    });
     expect(serverErrors('x', { errors: [{ field: 'name', message: 'short' }, null] })).toEqual({
       name: 'short'
     });

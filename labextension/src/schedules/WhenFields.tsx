@@ -16,7 +16,7 @@ interface Props {
 export function WhenFields({ id, model }: Props): JSX.Element {
   const { schedule } = model.draft;
   return (
-    <fieldset className="clg-parameters clg-when-fields" data-testid="collegium-when">
+    <fieldset className="clg-parameters clg-worded clg-when-fields" data-testid="collegium-when">
       <legend>When</legend>
       <div className="clg-columns">
         <div className="clg-stack">

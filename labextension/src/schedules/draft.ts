@@ -181,6 +181,7 @@ export function dueText(due: DueOut): string {
     month: 'short',
     day: 'numeric',
     hour: '2-digit',
-    minute: '2-digit'
+    minute: '2-digit',
+    second: local.getUTCSeconds() ? '2-digit' : undefined
   });
 }

@@ -18,7 +18,7 @@ export function DependsFields({ id, model }: { id: string; model: FormModel }): 
   };
   const several = depends.jobs.length > 1;
   return (
-    <fieldset className="clg-parameters" data-testid="collegium-depends">
+    <fieldset className="clg-parameters clg-worded" data-testid="collegium-depends">
       <legend>Waits for</legend>
       {depends.jobs.length > 0 && (
         <ul className="clg-plain-list">

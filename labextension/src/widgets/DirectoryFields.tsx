@@ -23,7 +23,9 @@ export function DirectoryFields({ id, model }: { id: string; model: FormModel })
   return (
     <>
       <fieldset className="clg-inline">
-        <legend>Files to copy from your home when you submit</legend>
+        <legend>
+          Files to copy from your home {draft.when === 'schedule' ? 'at each run' : 'when you submit'}
+        </legend>
         {modes.map(([mode, label]) => (
           <label key={mode}>
             <input

@@ -132,7 +132,7 @@ function Header({ job, model }: { job: JobDetail; model: JobModel }): JSX.Elemen
     ['Started', dateTime(job.started_at)],
     ['Ended', dateTime(job.finished_at)],
     ['Running time', ran],
-    ['Attempt', `${job.attempt} of ${job.max_attempts}`],
+    ['Attempt', job.attempt ? `${job.attempt} of ${job.max_attempts}` : '–'],
     ['Exit code', typeof job.exit_code === 'number' ? String(job.exit_code) : '–']
   ];
   return (

@@ -174,9 +174,9 @@ function RetryFields({ id, model }: Props): JSX.Element {
     </Field>
   );
   return (
-    <fieldset className="clg-parameters" data-testid="collegium-retry">
+    <fieldset className="clg-parameters clg-worded" data-testid="collegium-retry">
       <legend>Retry when</legend>
-      <div className="clg-checks">
+      <div className="clg-causes">
         {RETRY_ON.map(cause => (
           <label key={cause} className="clg-check">
             <input
