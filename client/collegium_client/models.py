@@ -14,6 +14,22 @@ from collegium_client.base import Reply, Request
 _OPEN = Field(union_mode="left_to_right")
 
 
+class Action(enum.StrEnum):
+    """What Keycloak can ask a person to do by mail; its own words."""
+
+    VERIFY_EMAIL = "VERIFY_EMAIL"
+    UPDATE_PASSWORD = "UPDATE_PASSWORD"
+    UPDATE_PROFILE = "UPDATE_PROFILE"
+    CONFIGURE_TOTP = "CONFIGURE_TOTP"
+
+
+class BulkAction(enum.StrEnum):
+    """What is done to each."""
+
+    CANCEL = "cancel"
+    DELETE = "delete"
+
+
 class ChannelKind(enum.StrEnum):
     """How a channel speaks."""
 
@@ -86,13 +102,6 @@ class JobState(enum.StrEnum):
     CANCELLED = "Cancelled"
 
 
-class JobsAction(enum.StrEnum):
-    """What is done to each."""
-
-    CANCEL = "cancel"
-    DELETE = "delete"
-
-
 class Missed(enum.StrEnum):
     """What becomes of due times at which no controller was there: nothing, one run for all of them, or each."""
 
@@ -144,15 +153,6 @@ class ParameterType(enum.StrEnum):
     LIST = "list"
     OBJECT = "object"
     ANY = "any"
-
-
-class PeopleAction(enum.StrEnum):
-    """What Keycloak can ask a person to do by mail; its own words."""
-
-    VERIFY_EMAIL = "VERIFY_EMAIL"
-    UPDATE_PASSWORD = "UPDATE_PASSWORD"
-    UPDATE_PROFILE = "UPDATE_PROFILE"
-    CONFIGURE_TOTP = "CONFIGURE_TOTP"
 
 
 class QueueMode(enum.StrEnum):
@@ -434,7 +434,7 @@ class BulkFilter(Request):
 class BulkIn(Request):
     """What to do, and to which jobs: either ids or a filter."""
 
-    action: JobsAction
+    action: BulkAction
     ids: list[str] | None = None
     filter: BulkFilter | None = None
     dry_run: bool = False
@@ -1077,7 +1077,7 @@ class LookOut(Reply):
 class MailIn(Request):
     """What the person is asked to do, by a link that is good for ``hours``."""
 
-    actions: list[PeopleAction]
+    actions: list[Action]
     hours: int = 24
 
 

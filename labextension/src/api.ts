@@ -1168,6 +1168,12 @@ export interface components {
       groups: components['schemas']['UserGroup'][];
     };
     /**
+     * Action
+     * @description What Keycloak can ask a person to do by mail; its own words.
+     * @enum {string}
+     */
+    Action: 'VERIFY_EMAIL' | 'UPDATE_PASSWORD' | 'UPDATE_PROFILE' | 'CONFIGURE_TOTP';
+    /**
      * ActivityOut
      * @description One change of one object; ``user`` is whose it is, or who did it where it is nobody's. The object may be gone.
      */
@@ -1418,6 +1424,12 @@ export interface components {
       };
     };
     /**
+     * BulkAction
+     * @description What is done to each.
+     * @enum {string}
+     */
+    BulkAction: 'cancel' | 'delete';
+    /**
      * BulkFilter
      * @description Which jobs: those that fit all that is given. Without ``state``, those in which the action is possible.
      */
@@ -1463,7 +1475,7 @@ export interface components {
      * @description What to do, and to which jobs: either ids or a filter.
      */
     BulkIn: {
-      action: components['schemas']['collegium__services__jobs__bulk__Action'];
+      action: components['schemas']['BulkAction'];
       /**
        * Ids
        * @default null
@@ -2972,7 +2984,7 @@ export interface components {
      */
     MailIn: {
       /** Actions */
-      actions: components['schemas']['collegium__identity__people__Action'][];
+      actions: components['schemas']['Action'][];
       /**
        * Hours
        * @default 24
@@ -4791,19 +4803,6 @@ export interface components {
      * @enum {string}
      */
     WorkloadKind: 'server' | 'job' | 'deployment' | 'app';
-    /**
-     * Action
-     * @description What Keycloak can ask a person to do by mail; its own words.
-     * @enum {string}
-     */
-    collegium__identity__people__Action:
-      'VERIFY_EMAIL' | 'UPDATE_PASSWORD' | 'UPDATE_PROFILE' | 'CONFIGURE_TOTP';
-    /**
-     * Action
-     * @description What is done to each.
-     * @enum {string}
-     */
-    collegium__services__jobs__bulk__Action: 'cancel' | 'delete';
   };
   responses: never;
   parameters: never;
@@ -12210,6 +12209,7 @@ export interface operations {
 export type AcceptedOut = components['schemas']['AcceptedOut'];
 export type AccountLinks = components['schemas']['AccountLinks'];
 export type AccountOut = components['schemas']['AccountOut'];
+export type Action = components['schemas']['Action'];
 export type ActivityOut = components['schemas']['ActivityOut'];
 export type ActivityPage = components['schemas']['ActivityPage'];
 export type ArtifactList = components['schemas']['ArtifactList'];
@@ -12220,6 +12220,7 @@ export type BatchIn = components['schemas']['BatchIn'];
 export type BatchJobIn = components['schemas']['BatchJobIn'];
 export type BatchOut = components['schemas']['BatchOut'];
 export type BestOut = components['schemas']['BestOut'];
+export type BulkAction = components['schemas']['BulkAction'];
 export type BulkFilter = components['schemas']['BulkFilter'];
 export type BulkIn = components['schemas']['BulkIn'];
 export type BulkOut = components['schemas']['BulkOut'];
@@ -12373,7 +12374,3 @@ export type UserPatch = components['schemas']['UserPatch'];
 export type WaitOut = components['schemas']['WaitOut'];
 export type WorkingDirectoryIn = components['schemas']['WorkingDirectoryIn'];
 export type WorkloadKind = components['schemas']['WorkloadKind'];
-export type collegium__identity__people__Action =
-  components['schemas']['collegium__identity__people__Action'];
-export type collegium__services__jobs__bulk__Action =
-  components['schemas']['collegium__services__jobs__bulk__Action'];

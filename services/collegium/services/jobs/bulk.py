@@ -24,7 +24,7 @@ MOST = 20_000
 TOLD = 20
 
 
-class Action(enum.StrEnum):
+class BulkAction(enum.StrEnum):
     """What is done to each."""
 
     CANCEL = "cancel"
@@ -33,12 +33,12 @@ class Action(enum.StrEnum):
     @property
     def operation(self) -> Operation:
         """The row of the policy table that says who may."""
-        return Operation.JOB_CANCEL if self is Action.CANCEL else Operation.JOB_DELETE
+        return Operation.JOB_CANCEL if self is BulkAction.CANCEL else Operation.JOB_DELETE
 
     @property
     def states(self) -> frozenset[JobState]:
         """In which it can be done."""
-        return frozenset(s for s in JobState if s.final is (self is Action.DELETE))
+        return frozenset(s for s in JobState if s.final is (self is BulkAction.DELETE))
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BulkService:
         self._database, self._wake, self._clock = database, wake, clock
 
     async def run(
-        self, actor: Actor, group: str, action: Action, wanted: JobFilter | Sequence[str], dry_run: bool = False
+        self, actor: Actor, group: str, action: BulkAction, wanted: JobFilter | Sequence[str], dry_run: bool = False
     ) -> Done:
         """Do it to all that a filter matches, or to these ids; what cannot be done is told and does not stop the rest.
 
@@ -98,7 +98,7 @@ class BulkService:
             verdict = explain(actor, Operation.JOB_DELETE, group, owner=job.user)
             if not verdict.allowed:
                 raise Forbidden(verdict.reason, operation=Operation.JOB_DELETE.value, group=group)
-            refused = self._change(uow, actor, group, Action.DELETE, [job_id])
+            refused = self._change(uow, actor, group, BulkAction.DELETE, [job_id])
             if refused:
                 raise Conflict(refused[0].reason, job=job_id, state=job.state.value)
             return job
@@ -108,7 +108,7 @@ class BulkService:
         return job
 
     async def _part(
-        self, actor: Actor, group: str, action: Action, ids: list[str], dry_run: bool
+        self, actor: Actor, group: str, action: BulkAction, ids: list[str], dry_run: bool
     ) -> tuple[int, list[Refused]]:
         if dry_run:
             refused = await self._database.reading(lambda uow: _judge(uow, actor, group, action, ids)[1])
@@ -116,13 +116,13 @@ class BulkService:
             refused = await self._database.writing(lambda uow: self._change(uow, actor, group, action, ids))
         return len(ids) - len(refused), refused
 
-    def _change(self, uow: UnitOfWork, actor: Actor, group: str, action: Action, ids: list[str]) -> list[Refused]:
+    def _change(self, uow: UnitOfWork, actor: Actor, group: str, action: BulkAction, ids: list[str]) -> list[Refused]:
         """One transaction's part; those to which it was not done."""
         good, refused = _judge(uow, actor, group, action, ids, lock=True)
         if not good:
             return refused
         moment = self._clock()
-        if action is Action.CANCEL:
+        if action is BulkAction.CANCEL:
             uow.many_jobs.cancel(group, good, actor.user, moment)
         else:
             uow.many_jobs.delete(group, good, actor.user, moment)
@@ -136,7 +136,7 @@ class BulkService:
         return refused
 
 
-def _matching(uow: UnitOfWork, group: str, action: Action, filter: JobFilter) -> tuple[list[str], int]:
+def _matching(uow: UnitOfWork, group: str, action: BulkAction, filter: JobFilter) -> tuple[list[str], int]:
     """The ids that a filter is for, and how many more there are than one request changes."""
     asked = replace(filter, states=filter.states or action.states)
     found = [h.id for h in uow.many_jobs.matching(group, asked, MOST)]
@@ -144,12 +144,12 @@ def _matching(uow: UnitOfWork, group: str, action: Action, filter: JobFilter) ->
 
 
 def _judge(
-    uow: UnitOfWork, actor: Actor, group: str, action: Action, ids: Collection[str], *, lock: bool = False
+    uow: UnitOfWork, actor: Actor, group: str, action: BulkAction, ids: Collection[str], *, lock: bool = False
 ) -> tuple[list[JobHead], list[Refused]]:
     """Those to which it can be done now, and why not to the others."""
     heads = uow.many_jobs.some(group, [i for i in ids if is_job_id(i)], lock=lock)
     awaited, going = set[str](), set[str]()
-    if action is Action.DELETE:
+    if action is BulkAction.DELETE:
         awaited = uow.dependencies.waiting_on(heads)
         going = uow.many_jobs.open_sweeps({h.sweep for h in heads.values() if h.sweep})
     good, refused = [], []
@@ -166,12 +166,12 @@ def _judge(
 
 
 def _why_not(
-    actor: Actor, group: str, action: Action, head: JobHead, awaited: Collection[str], going: Collection[str]
+    actor: Actor, group: str, action: BulkAction, head: JobHead, awaited: Collection[str], going: Collection[str]
 ) -> str:
     verdict = explain(actor, action.operation, group, owner=head.user)
     if not verdict.allowed:
         return verdict.reason
-    if action is Action.CANCEL:
+    if action is BulkAction.CANCEL:
         return f"The job is over: it is {head.state}." if head.state.final else ""
     if not head.state.final:
         return f"The job is not over: it is {head.state}. Cancel it first."

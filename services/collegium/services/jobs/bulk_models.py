@@ -11,7 +11,7 @@ from collegium.domain.errors import InvalidInput
 from collegium.domain.jobs import JobFilter, JobKind, JobState
 from collegium.domain.names import check_user_name
 from collegium.domain.tags import MAX_TAGS
-from collegium.services.jobs.bulk import Action
+from collegium.services.jobs.bulk import BulkAction
 from collegium.services.jobs.models import Strict, Tag
 from collegium.services.words import one_of
 
@@ -62,7 +62,7 @@ class BulkFilter(Strict):
 class BulkIn(Strict):
     """What to do, and to which jobs: either ids or a filter."""
 
-    action: Annotated[Action, one_of(Action)]
+    action: Annotated[BulkAction, one_of(BulkAction)]
     ids: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] | None = Field(
         default=None, min_length=1, max_length=MAX_IDS
     )
