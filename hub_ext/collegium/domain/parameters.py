@@ -206,7 +206,6 @@ def parameter_to_json(parameter: Parameter) -> dict[str, Any]:
     """JSON-ready; what is as by default is left out."""
     found: dict[str, Any] = {"name": parameter.name, "type": parameter.type.value}
     plain = {
-        "default": parameter.default,
         "required": parameter.required,
         "nullable": parameter.nullable,
         "description": parameter.description,
@@ -215,6 +214,9 @@ def parameter_to_json(parameter: Parameter) -> dict[str, Any]:
         "choices": list(parameter.choices),
         "items": parameter.items.value if parameter.items else None,
     }
+    if parameter.default is not None:
+        # False, 0 and empty ones are values like others.
+        found["default"] = parameter.default
     return found | {k: v for k, v in plain.items() if v is not None and v is not False and v not in ("", [])}
 
 

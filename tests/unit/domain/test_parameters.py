@@ -133,6 +133,7 @@ def test_parameters_survive_storing() -> None:
         Parameter("x"),
         Parameter("x", T.CHOICE, "a", False, True, "which", choices=("a", None, 1.5)),
         Parameter("x", T.LIST, None, True, minimum=1, maximum=3, items=T.NUMBER),
+        *(Parameter("x", T.ANY, empty, minimum=0) for empty in (False, 0, 0.0, "", [], {})),
     ):
         assert parameter_from_json(json.loads(json.dumps(parameter_to_json(parameter)))) == parameter
 
