@@ -198,3 +198,20 @@ async def test_the_message_of_every_failure_is_there(harness: Harness) -> None:
     for status in [await harness.run(harness.request(exit_code=code)) for code in (1, 255)]:
         assert status.reason is not None
         assert status.message
+
+
+async def test_who_follows_hears_of_an_end_that_nobody_asked_for(harness: Harness) -> None:
+    request = harness.request(hold=True)
+    await harness.backend.jobs.start(request)
+    await harness.running(request.key)
+    # Another service than the one that began it.
+    other, over = harness.reopen(), asyncio.Event()
+    assert (await other.jobs.observe())[request.key].phase is RunPhase.RUNNING
+    assert other.follow is not None
+    end = other.follow(over.set)
+    await harness.release(request.key)
+    async with asyncio.timeout(60):
+        while not (await other.jobs.observe())[request.key].phase.final:
+            await over.wait()
+            over.clear()
+    end()

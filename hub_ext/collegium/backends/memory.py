@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -82,11 +82,13 @@ class MemoryBackend:
         self._held: dict[str, str] = {}
         self._start_faults: list[Exception] = []
         self._observe_faults: list[Exception] = []
+        self._followers: list[Callable[[], object]] = []
 
     @property
     def backend(self) -> Backend:
         """The ports, complete."""
-        return Backend("memory", self, self, self, self, "Nothing runs: this backend is for tests.")
+        notice = "Nothing runs: this backend is for tests."
+        return Backend("memory", self, self, self, self, notice, follow=self._follow)
 
     # What tests do to it.
 
@@ -171,6 +173,7 @@ class MemoryBackend:
         run.masker = Masker(Shapes(shapes(request.secrets.values())))
         self.runs[request.key] = run
         run.executions += 1
+        self._ring()
         if request.key in self._held:
             run.status = RunStatus(request.key, RunPhase.STARTING, message=self._held[request.key])
             return
@@ -326,6 +329,16 @@ class MemoryBackend:
         run.status = replace(
             run.status, phase=phase, finished_at=datetime.now(UTC), exit_code=code, reason=reason, message=message
         )
+
+        self._ring()
+
+    def _ring(self) -> None:
+        for heard in list(self._followers):
+            heard()
+
+    def _follow(self, heard: Callable[[], object]) -> Callable[[], None]:
+        self._followers.append(heard)
+        return lambda: self._followers.remove(heard)
 
     def _keep_log(self, run: MemoryRun, data: bytes) -> None:
         run.log_size += len(data)

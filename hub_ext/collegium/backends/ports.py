@@ -209,7 +209,9 @@ class StartFailed(Exception):
 class Backend:
     """One place to run things, complete. ``notice`` says what it does and does not enforce.
 
-    ``close`` lets go of connections and tasks, where a backend has any; it runs on the loop that used them.
+    ``close`` lets go of connections and tasks, where a backend has any; it runs on the loop that used them. ``follow``
+    takes whom to call on the running loop as soon as a run may have begun or ended, and answers with what ends that;
+    it spares waiting, and ``observe`` alone says what is.
     """
 
     name: str
@@ -219,6 +221,7 @@ class Backend:
     space: GroupSpace
     notice: str = ""
     close: Callable[[], Awaitable[None]] | None = None
+    follow: Callable[[Callable[[], object]], Callable[[], None]] | None = None
 
 
 def literal(text: str) -> str:

@@ -153,6 +153,24 @@ async def test_two_controllers(service: Service, seeded: Database) -> None:
     assert service.memory.runs[f"{job}.1"].executions == 1
 
 
+async def test_the_end_of_a_run_needs_no_waiting(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collegium.services.controller.loop.INTERVAL", 3600.0)
+    controller = service.context.controller
+    assert controller is not None
+    task = asyncio.create_task(controller.run())
+    try:
+        async with asyncio.timeout(60):
+            job = await service.submit()
+            while (await state(service, job))[0] != "Running":
+                await asyncio.sleep(0.01)
+            service.memory.finish(f"{job}.1")
+            while (await state(service, job))[0] != "Succeeded":
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_stale_controller_cannot_write(service: Service, seeded: Database) -> None:
     first = service.context.controller
     assert first is not None

@@ -78,7 +78,8 @@ def create_kubernetes(
         await views.close()
         await cluster.close()
 
-    return Backend("kubernetes", runner, logs, volumes, KubernetesSpace(cluster, chosen), NOTICE, close)
+    space = KubernetesSpace(cluster, chosen)
+    return Backend("kubernetes", runner, logs, volumes, space, NOTICE, close, views.follow)
 
 
 class NoIdentity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from collegium.backends.kubernetes import client, naming
@@ -22,6 +22,8 @@ _FIRST_LOOK = 10.0
 _STALE = 60.0
 #: Namespaces without runs are left alone after this many seconds.
 _IDLE = 600.0
+#: Conditions of a Job that is over, and phases of a pod that has begun.
+_ENDS, _BEGUN = ("Complete", "Failed"), ("Running", "Succeeded", "Failed")
 
 
 class Views:
@@ -33,6 +35,12 @@ class Views:
         self._pairs: dict[str | None, tuple[Watched, Watched]] = {}
         self._used: dict[str | None, float] = {}
         self._failed: set[str | None] = set()
+        self._followers: list[Callable[[], object]] = []
+
+    def follow(self, heard: Callable[[], object]) -> Callable[[], None]:
+        """Call this when a run may have begun or ended, as far as it is followed; the answer ends that."""
+        self._followers.append(heard)
+        return lambda: self._followers.remove(heard)
 
     async def ready(self, namespaces: Collection[str]) -> Mapping[str, Unavailable]:
         """See that these namespaces are followed; those of which nothing certain is known now, and why."""
@@ -97,10 +105,18 @@ class Views:
         place = self._place(namespace)
         if place not in self._pairs:
             self._pairs[place] = (
-                Watched(self._cluster, client.JOB, namespace=place, labels=self._labels),
-                Watched(self._cluster, client.POD, namespace=place, labels=self._labels),
+                Watched(self._cluster, client.JOB, namespace=place, labels=self._labels, heard=self._heard),
+                Watched(self._cluster, client.POD, namespace=place, labels=self._labels, heard=self._heard),
             )
         return self._pairs[place]
+
+    def _heard(self, obj: Mapping[str, Any]) -> None:
+        """Of the many changes of a pod on its way, those that a job's state can depend on."""
+        status = obj.get("status") or {}
+        ended = any(c.get("status") == "True" for c in status.get("conditions") or () if c.get("type") in _ENDS)
+        if ended or status.get("phase") in _BEGUN:
+            for heard in list(self._followers):
+                heard()
 
     async def _look(self, place: str | None) -> Unavailable | None:
         pair = self._pair(place or "")

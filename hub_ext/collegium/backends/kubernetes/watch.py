@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from collegium.backends.kubernetes.client import Cluster, Gone, Kind, Object, Objects, Refused
@@ -92,6 +92,7 @@ class Watched:
     Lists at the start, at 410, after a watch that said nothing, when two tries in a row failed, and every
     ``relist_seconds`` whatever happens. Errors make it slower, up to ``max_pause`` between tries, and never end it.
     The server ends a watch after ``watch_seconds``, with a bookmark before: that is what keeps an idle cache fresh.
+    ``heard`` is called with each object of which a watch told something new.
     """
 
     def __init__(
@@ -105,10 +106,11 @@ class Watched:
         watch_seconds: int = 40,
         pause: float = 1.0,
         max_pause: float = 30.0,
+        heard: Callable[[Object], object] | None = None,
     ) -> None:
         self._cluster, self._kind, self._namespace, self._labels = cluster, kind, namespace, labels
         self._relist_seconds, self._watch_seconds = relist_seconds, watch_seconds
-        self._pause, self._max_pause = pause, max_pause
+        self._pause, self._max_pause, self._heard = pause, max_pause, heard
         self._store = Store()
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
@@ -253,6 +255,8 @@ class Watched:
         self._seen = time.monotonic()
         if event != "BOOKMARK" and (self._store.drop(obj) if event == "DELETED" else self._store.put(obj)):
             self._changed.set()
+            if self._heard is not None:
+                self._heard(obj)
         self._store.advance(_version(obj))
         self._succeeded()
 

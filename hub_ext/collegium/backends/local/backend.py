@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 
+from collegium.backends.local import bell
 from collegium.backends.local.layout import Layout
 from collegium.backends.local.limits import Limiter
 from collegium.backends.local.logs import LocalLogs
@@ -56,6 +58,7 @@ def create_local(
         volumes=LocalVolumes(layout, homes, limiter, bare, snapshot_bytes, snapshot_files),
         space=LocalSpace(layout),
         notice=f"{NOTICE} {limiter.notice}",
+        follow=partial(bell.listen, layout.bell),
     )
 
 

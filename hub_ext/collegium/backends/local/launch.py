@@ -39,7 +39,7 @@ def interpreter(image: Image) -> str:
     return str(python)
 
 
-def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[str, int]) -> bytes:
+def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[str, object]) -> bytes:
     """The ``launch`` file of an attempt, as ``supervisor`` reads it. Raises StartFailed."""
     python = interpreter(request.image)
     work, artifacts = str(attempt / "work"), str(attempt / "artifacts")

@@ -32,6 +32,7 @@ class Layout:
         self.live = state_dir / "live"
         self.tmp = state_dir / "tmp"
         self.groups = state_dir / "groups"
+        self.bell = state_dir / "bell"
 
     def prepare(self, spare: float = 0.0) -> None:
         """Make the folders and clear what a crash left half-made; harmless beside another live instance.

@@ -45,7 +45,7 @@ class LocalRunner:
     def __init__(self, layout: Layout, limiter: Limiter, log_caps: Mapping[str, int]) -> None:
         self._layout = layout
         self._limiter = limiter
-        self._log_caps = dict(log_caps)
+        self._extra: dict[str, object] = {**log_caps, "bell": layout.bell}
         self._supervisors = Supervisors()
         self._ended: dict[str, RunStatus] = {}
         self._asked: dict[str, float] = {}
@@ -73,7 +73,7 @@ class LocalRunner:
             raise StartFailed(str(error)) from error
         if request.key.rpartition(".")[0] != request.job_id:
             raise StartFailed(f"run {request.key} is not of job {request.job_id}")
-        content = launch.record(request, attempt, self._limiter, self._log_caps)
+        content = launch.record(request, attempt, self._limiter, self._extra)
         try:
             make_durable(attempt, self._layout.root)
             with locked(attempt):

@@ -3,7 +3,7 @@
 Invoked by ``shim.py`` for an attempt's directory, which holds
 
 - ``launch``: what to run, as NUL-separated ``name=value`` entries (``arg``, ``env``, ``limit``, ``head``, ``tail``, and
-  ``mask`` for what must not get into the log);
+  ``mask`` for what must not get into the log, ``bell``: see there);
 - ``lock``: locked for as long as a supervisor lives, which is how anyone tells that one does;
 - ``started``: made exactly once, before the program runs; whoever finds it there runs nothing;
 - ``usage``: what the run uses, a line every few seconds (``sampler``);
@@ -73,9 +73,11 @@ def main(attempt: str) -> int:
     if os.path.lexists("stop"):
         record.update(outcome="cancelled", started_at=None)
     else:
+        _ring(launch)
         record.update(Run(launch).run())
     record["finished_at"] = time.time()
     _write_exit(reserved, record)
+    _ring(launch)
     return 0
 
 
@@ -96,6 +98,16 @@ def _mark_started(when: float) -> None:
     os.fsync(fd)
     os.close(fd)
     _sync_directory()
+
+
+def _ring(launch: dict[str, list[str]]) -> None:
+    """Tell who listens, if anybody does, that there is something new to see here."""
+    try:
+        fd = os.open(launch["bell"][0], os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        os.write(fd, b"!")
+        os.close(fd)
+    except (OSError, LookupError):
+        pass
 
 
 def _sync_directory() -> None:

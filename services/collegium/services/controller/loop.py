@@ -64,6 +64,8 @@ class Controller:
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
         self._ended: float | None = None
+        self._lasted = 0.0
+        self._soon: asyncio.TimerHandle | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -115,6 +117,7 @@ class Controller:
 
     async def run(self) -> None:
         """Rounds until cancelled; then the lease is given up."""
+        end = self._backend.follow(self._heard) if self._backend.follow else None
         try:
             while True:
                 self._wake.clear()
@@ -125,12 +128,26 @@ class Controller:
                 except TimeoutError:
                     pass
         finally:
+            if end is not None:
+                end()
+            if self._soon is not None:
+                self._soon.cancel()
             self._stop_beside()
             try:
                 async with asyncio.timeout(5):
                     await asyncio.shield(self.lease.give_up())
             except Exception:
                 _log.warning("the lease could not be given up")
+
+    def _heard(self) -> None:
+        """A run began or ended. After a pause as long as a round, so that many at once take neither many rounds nor
+        all of the processor."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(min(self._lasted, INTERVAL), self._wake_up)
+
+    def _wake_up(self) -> None:
+        self._soon = None
+        self._wake.set()
 
     async def round(self) -> bool:
         """One round; False if another process controls. Never raises an Exception: what failed is tried next time."""
@@ -158,7 +175,8 @@ class Controller:
             return False
         finally:
             self._ended = time.monotonic()
-        self._metrics.tick(time.monotonic() - started)
+        self._lasted = time.monotonic() - started
+        self._metrics.tick(self._lasted)
         return True
 
     async def _step(self, name: str, step: Callable[[], Awaitable[T]]) -> T | None:
