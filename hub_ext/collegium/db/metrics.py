@@ -67,8 +67,9 @@ class Metrics:
         before = self._c.execute(sa.select(_f.attempt).where(_f.job_id == job_id)).scalar_one_or_none()
         if before == attempt:
             return
-        for table in (metrics, metric_files):
-            self._c.execute(sa.delete(table).where(table.c.job_id == job_id))
+        if before is not None:
+            for table in (metrics, metric_files):
+                self._c.execute(sa.delete(table).where(table.c.job_id == job_id))
         values = {"job_id": job_id, "attempt": attempt, "offset": 0, "problems": 0, "complete": False}
         self._c.execute(sa.insert(metric_files).values(values))
 
@@ -84,9 +85,11 @@ class Metrics:
 
     def take(self, file: Unread, found: Found) -> bool:
         """Add figures and remember the place, both or neither; False if somebody else was faster."""
-        known = set(self._c.execute(sa.select(_m.key).where(_m.job_id == file.job_id)).scalars())
-        wanted = known & {f.key for f in found.figures}
-        read = {s.key: s for s in self._read(file.job_id, wanted)}
+        known, read = set[str](), dict[str, Series]()
+        # Most jobs tell no figures, and most looks find none.
+        if found.figures:
+            known = set(self._c.execute(sa.select(_m.key).where(_m.job_id == file.job_id)).scalars())
+            read = {s.key: s for s in self._read(file.job_id, known & {f.key for f in found.figures})}
         changed, refused = gather({key: read.get(key) or Series(key) for key in known}, found.figures)
         done = self._c.execute(
             sa.update(metric_files)

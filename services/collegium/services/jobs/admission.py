@@ -84,16 +84,16 @@ class Admission:
         ready = self._still_granted(uow, group, queue.ready)
         asked = [(waiting(j), _claim(group, j)) for j in ready]
         places = Ledger().admit(uow, group, asked, moment, queue.ends)
+        whole = uow.jobs.some(group, [j.id for j, place in zip(ready, places, strict=False) if place.admit])
         for job, place in zip(ready, places, strict=False):
             if place.admit:
-                admitted.append(self._let_in(uow, group, job))
+                admitted.append(self._let_in(uow, whole[job.id]))
             else:
                 _explain(uow, job, place)
         self._metrics.decisions(len(admitted), len(places) - len(admitted))
         return admitted
 
-    def _let_in(self, uow: UnitOfWork, group: str, waits: InLine) -> Job:
-        job = _whole(uow, group, waits)
+    def _let_in(self, uow: UnitOfWork, job: Job) -> Job:
         attempt = job.attempt + 1
         return uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, ADMITTED_TEXT, self._clock(), attempt=attempt)
 

@@ -177,12 +177,13 @@ class JobRounds:
         """
 
         def change(uow: UnitOfWork) -> None:
-            # Asked again in here: a cancel may have come since the job was read.
-            current = uow.jobs.get(job.group, job.id) or job
             state, reason, message = to.state, to.reason, to.message
-            if state is JobState.PENDING and current.cancel_requested_by is not None:
-                state, reason = JobState.CANCELLED, JobReason.CANCELLED
-                message = f"Cancelled by {current.cancel_requested_by}."
+            if state is JobState.PENDING:
+                # Asked again in here: a cancel may have come since the job was read.
+                current = uow.jobs.get(job.group, job.id) or job
+                if current.cancel_requested_by is not None:
+                    state, reason = JobState.CANCELLED, JobReason.CANCELLED
+                    message = f"Cancelled by {current.cancel_requested_by}."
             moment = self._clock()
             due = to.eligible_at if state is JobState.PENDING else None
             uow.jobs.move(
