@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from collegium.db import tables as t
 from collegium.db.events import Events
+from collegium.db.job_lists import matching
 from collegium.db.job_tables import job_tags, sweeps
-from collegium.db.jobs import in_parts, matching
+from collegium.db.jobs import in_parts
 from collegium.domain.jobs import Event, JobFilter, JobReason, JobState
 
 _j = t.jobs.c

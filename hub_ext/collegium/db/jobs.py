@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,29 +11,19 @@ import sqlalchemy as sa
 
 from collegium.db import tables as t
 from collegium.db.events import Events
+from collegium.db.job_lists import ORDERS, VISIBLE, matching
 from collegium.db.job_tables import job_dependencies, job_tags
 from collegium.db.specs import spec_from_json, spec_to_json
 from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import Conflict
-from collegium.domain.jobs import TRANSITIONS, Job, JobFilter, JobKind, JobReason, JobSort, JobState
+from collegium.domain.jobs import TRANSITIONS, Job, JobFilter, JobReason, JobSort, JobState
 from collegium.domain.resources import Resources
 
 _j = t.jobs.c
 # Literal text: with bound values neither database would use the partial index.
 OPEN = sa.text("jobs.state IN ('Pending', 'Preparing', 'Running')")
-_VISIBLE = _j.deleted_at.is_(None)
 #: Most ids in one question; databases bound its length.
 MANY = 500
-_ORDERS: Mapping[JobSort, sa.ColumnElement[Any]] = {
-    JobSort.CREATED: _j.sequence,
-    JobSort.NAME: _j.name,
-    JobSort.USER: _j.user_name,
-    JobSort.STATE: _j.state,
-    JobSort.PRIORITY: _j.priority,
-    # What has not happened yet comes as if it were long ago.
-    JobSort.STARTED: sa.func.coalesce(sa.type_coerce(_j.started_at, sa.BigInteger), 0),
-    JobSort.FINISHED: sa.func.coalesce(sa.type_coerce(_j.finished_at, sa.BigInteger), 0),
-}
 
 
 @dataclass(frozen=True)
@@ -104,7 +94,7 @@ class Jobs:
 
     def get(self, group: str, job_id: str) -> Job | None:
         """One job of a group, None if the group has no such job."""
-        statement = sa.select(t.jobs).where(_j.id == job_id, _j.group_name == group, _VISIBLE)
+        statement = sa.select(t.jobs).where(_j.id == job_id, _j.group_name == group, VISIBLE)
         found = self._jobs(self._c.execute(statement))
         return found[0] if found else None
 
@@ -112,7 +102,7 @@ class Jobs:
         """Those of these ids that the group has."""
         found: dict[str, Job] = {}
         for part in in_parts(ids):
-            statement = sa.select(t.jobs).where(_j.id.in_(part), _j.group_name == group, _VISIBLE)
+            statement = sa.select(t.jobs).where(_j.id.in_(part), _j.group_name == group, VISIBLE)
             found |= {job.id: job for job in self._jobs(self._c.execute(statement))}
         return found
 
@@ -131,7 +121,7 @@ class Jobs:
 
         The page begins below the sequence number ``before``, or beyond ``after``: a job's ``sort_key`` and sequence.
         """
-        order = _ORDERS[sort]
+        order = ORDERS[sort]
         statement = matching(sa.select(t.jobs), group, filter).limit(limit)
         if before is not None:
             statement = statement.where(_j.sequence < before)
@@ -205,7 +195,7 @@ class Jobs:
         statement = sa.select(sa.func.count()).where(_j.state.in_([s.value for s in states]), _j.group_name == group)
         if user is not None:
             statement = statement.where(_j.user_name == user)
-        return int(self._c.execute(statement.where(_VISIBLE)).scalar_one())
+        return int(self._c.execute(statement.where(VISIBLE)).scalar_one())
 
     def waiting(self) -> dict[str, int]:
         """How many jobs are Pending, per group that has any."""
@@ -342,49 +332,6 @@ class Jobs:
     def _record(self, job: Job, at: datetime) -> None:
         about = (job.state.value, job.reason.value, job.message)
         self._events.append(job.group, "job", job.id, at, *about, name=job.spec.name, user=job.user)
-
-
-def sort_key(job: Job, sort: JobSort) -> Any:
-    """What ``page`` orders by, as the database has it."""
-    match sort:
-        case JobSort.NAME:
-            return job.spec.name
-        case JobSort.USER:
-            return job.user
-        case JobSort.STATE:
-            return job.state.value
-        case JobSort.PRIORITY:
-            return job.priority
-        case JobSort.STARTED:
-            return t.micros(job.started_at) or 0
-        case JobSort.FINISHED:
-            return t.micros(job.finished_at) or 0
-    return job.sequence
-
-
-def matching(statement: sa.Select[Any], group: str, filter: JobFilter) -> sa.Select[Any]:
-    """The statement with the conditions of a filter."""
-    statement = statement.where(_j.group_name == group, _VISIBLE)
-    if filter.states:
-        statement = statement.where(_j.state.in_([s.value for s in filter.states]))
-    if filter.user is not None:
-        statement = statement.where(_j.user_name == filter.user)
-    if filter.text:
-        named = _j.name.icontains(filter.text, autoescape=True)
-        statement = statement.where(named | _j.id.startswith(filter.text.lower(), autoescape=True))
-    if filter.sweep is not None:
-        statement = statement.where(_j.sweep_id == filter.sweep if filter.sweep else _j.sweep_id.is_(None))
-    if filter.finished_before is not None:
-        statement = statement.where(_j.finished_at < filter.finished_before)
-    if filter.ids:
-        statement = statement.where(_j.id.in_(sorted(filter.ids)))
-    if filter.kind is not None:
-        command = _j.spec["command"].as_string()
-        statement = statement.where(command == "" if filter.kind is JobKind.NOTEBOOK else command != "")
-    for tag in sorted(filter.tags):
-        chosen = sa.select(job_tags.c.job_id).where(job_tags.c.group_name == group, job_tags.c.tag == tag)
-        statement = statement.where(_j.id.in_(chosen))
-    return statement
 
 
 def in_parts(ids: Collection[str]) -> Iterable[list[str]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from collegium.backends.ports import Backend
 from collegium.db import Database, UnitOfWork
-from collegium.db.jobs import sort_key
+from collegium.db.job_lists import sort_key
 from collegium.domain.audit import AuditEntry
 from collegium.domain.errors import Conflict, Forbidden
 from collegium.domain.groups import Actor
