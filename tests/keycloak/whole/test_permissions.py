@@ -30,6 +30,8 @@ ROLES: dict[str, dict[str, Role]] = {
 #: A body where one without would be refused before it shows who is let in. What changes people is bad on purpose.
 BODIES: dict[Operation, Any] = {
     Operation.JOB_SUBMIT: {"name": "x", "image": "scientific-python", "instance_type": "nosuch", "command": "true"},
+    Operation.JOB_EDIT: {"notes": "seen"},
+    Operation.SWEEP_EDIT: {"notes": "seen"},
     Operation.INVITATION_CREATE: {"role": "nosuch"},
     Operation.INVITATION_LOOK: {"token": "cinv_nobody"},
     Operation.INVITATION_ACCEPT: {"token": "cinv_nobody"},
@@ -83,29 +85,50 @@ def people(site: KeycloakSite) -> dict[str, Person]:
     return found
 
 
+@dataclass
+class Work:
+    """A job and a sweep of bob's in physics that are over; a deletion finds new ones each time."""
+
+    bob: Person
+    job: str = ""
+    sweep: str = ""
+
+    def place(self, url: str, operation: Operation) -> str:
+        """The address with their ids."""
+        if "{job}" in url and (not self.job or operation is Operation.JOB_DELETE):
+            self.job = self.bob.submit("physics", "true")
+            until("the job is over", lambda: self.bob.job_state("physics", self.job) == "Succeeded")
+        if "{sweep}" in url and (not self.sweep or operation is Operation.SWEEP_DELETE):
+            job = {"image": "scientific-python", "instance_type": "small", "command": "true"}
+            made = self.bob.ask("POST", "/groups/physics/sweeps", {"name": "two", "job": job, "array": 2})
+            assert made.status == 201, made
+            self.sweep = str(made.json["id"])
+            path = f"/groups/physics/sweeps/{self.sweep}"
+            until("the sweep is over", lambda: self.bob.ask("GET", path).json["state"] == "Succeeded")
+        return url.replace("{job}", self.job).replace("{sweep}", self.sweep)
+
+
 @pytest.fixture(scope="module")
-def job(people: dict[str, Person]) -> str:
-    """A job of bob's that is over."""
-    made = people["bob"].submit("physics", "true")
-    until("the job is over", lambda: people["bob"].job_state("physics", made) == "Succeeded")
-    return made
+def work(people: dict[str, Person]) -> Work:
+    return Work(people["bob"])
 
 
-def urls(site: KeycloakSite, job: str) -> Iterator[tuple[str, str, Operation, str | None]]:
+def urls(site: KeycloakSite) -> Iterator[tuple[str, str, Operation, str | None]]:
     for path, method, operation in OPERATIONS:
         for group in GROUPS if "{group}" in path else (None,):
             filled = path if path.startswith("/api/") else f"/{path.lstrip('/')}"
-            filled = filled.replace("{group}", group or "").replace("{job}", job).replace("{path}", "a.txt")
+            filled = filled.replace("{group}", group or "").replace("{path}", "a.txt")
             filled = filled.replace("{user}", "00000000-0000-0000-0000-000000000000").replace("{invitation}", "inv-no")
             yield f"{site.hub.url}{SERVICE}{filled}", method, operation, group
 
 
-def test_matrix(site: KeycloakSite, people: dict[str, Person], job: str) -> None:
+def test_matrix(site: KeycloakSite, people: dict[str, Person], work: Work) -> None:
     """Each must be answered as the table says, whichever way they came."""
     scopes = ["custom:collegium:" + rule.scope for rule in POLICY.values() if rule.scope]
     wrong, seen = [], 0
     with httpx.Client(timeout=60) as plain:
-        for url, method, operation, group in urls(site, job):
+        for pattern, method, operation, group in urls(site):
+            url = work.place(pattern, operation)
             if is_public(operation):
                 assert ask(plain, method, url, operation, None).verdict == 200, url
                 continue
@@ -113,8 +136,10 @@ def test_matrix(site: KeycloakSite, people: dict[str, Person], job: str) -> None
                 assert ask(plain, method, url, operation, token).status == 401, (method, url, token)
             for name, person in people.items():
                 role = ROLES[name].get(group or "")
+                if group == "physics" and operation in (Operation.JOB_DELETE, Operation.SWEEP_DELETE):
+                    url = work.place(pattern, operation)
                 caller = Caller(name, role, group in ("physics", "chemistry"), name == "admin")
-                # Bob's job is in physics; elsewhere nobody finds it, and it is nobody's.
+                # Bob's work is in physics; elsewhere nobody finds it, and it is nobody's.
                 other = name != "bob" and group == "physics"
                 want = verdict(operation, caller, group, scopes, other)
                 answers = {"token": ask(plain, method, url, operation, person.token)}
