@@ -220,8 +220,15 @@ class Person:
         return found if found.get("ready") or found.get("pending") else {}
 
     def start_server(self, group: str) -> int:
-        """Start it and wait until it is ready; its process."""
-        status, answer = self.try_start(group)
+        """Start it and wait until it is ready; its process. A hub that says that Keycloak is away is asked again."""
+        answers: list[tuple[int, Any]] = []
+
+        def asked() -> bool:
+            answers.append(self.try_start(group))
+            return answers[-1][0] != 503
+
+        until(f"a start for {self.name} is not put off", asked)
+        status, answer = answers[-1]
         assert status in (201, 202), answer
         until(f"{self.name}'s server is ready", lambda: self.server(group).get("ready"))
         return self.server_process(group)

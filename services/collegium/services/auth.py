@@ -39,7 +39,7 @@ from collegium.hub.scopes import PREFIX, SERVICE
 
 #: Seconds for which the hub's answer about a token is believed. Not 0: to HubAuth that means for ever.
 TOKEN_CACHE_SECONDS = 5
-#: Seconds that the hub may take to answer about a token.
+#: Seconds that the hub may take to answer about a token, beside what it may wait for Keycloak meanwhile.
 HUB_PATIENCE = 10.0
 #: The hub's own scope for Prometheus; a service that holds it may read our metrics too.
 METRICS_SCOPE = "read:metrics"
@@ -133,9 +133,11 @@ class Gate:
         database: Database,
         outage_grace: timedelta = OUTAGE_GRACE,
         clock: Callable[[], datetime] = now,
+        hub_patience: float = HUB_PATIENCE,
     ) -> None:
         self.hub_auth = hub_auth
         self._database, self._grace, self._clock = database, outage_grace, clock
+        self._patience = hub_patience
         self._noting: dict[str, asyncio.Task[None]] = {}
         self._access = set(hub_auth.access_scopes) or {"access:services", f"access:services!service={SERVICE}"}
 
@@ -169,7 +171,7 @@ class Gate:
 
     async def _ask(self, question: Any) -> dict[str, Any] | None:
         try:
-            async with asyncio.timeout(HUB_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 answer: dict[str, Any] | None = await question
         except (HTTPError, TimeoutError):
             # Whatever the hub's trouble is, it is not the caller's fault, and not a reason to let anybody in.

@@ -16,7 +16,7 @@ from collegium.identity.people import Broker
 from collegium.identity.settings import KeycloakSettings
 from collegium.services.audit.refused import RefusedAttempts
 from collegium.services.audit.service import AuditService
-from collegium.services.auth import OUTAGE_GRACE, Gate
+from collegium.services.auth import HUB_PATIENCE, OUTAGE_GRACE, Gate
 from collegium.services.controller.loop import Controller
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
@@ -96,10 +96,12 @@ def make_context(
     controller = Controller(database, backend, metrics, wake, servers, clock, options) if control else None
     keycloak = options.keycloak
     grace = timedelta(seconds=keycloak.outage_grace) if keycloak else OUTAGE_GRACE
+    # The hub asks Keycloak before it answers; a Keycloak that hangs must not make reading fail.
+    patience = HUB_PATIENCE + (keycloak.patience if keycloak else 0.0)
     return Context(
         database=database,
         backend=backend,
-        gate=Gate(hub_auth, database, grace, clock),
+        gate=Gate(hub_auth, database, grace, clock, patience),
         metrics=metrics,
         feed=Feed(database),
         groups=GroupService(database, backend.notice, Links(hub_auth.hub_prefix, keycloak)),
