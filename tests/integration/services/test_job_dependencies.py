@@ -39,7 +39,7 @@ async def test_a_job_runs_after_another_succeeded(service: Service) -> None:
     await service.round(3)
     found = await service.job(second)
     assert (found["state"], found["reason"], found["queue_position"]) == ("Pending", "WaitingForJobs", None)
-    assert found["message"] == "It waits for prepare: to succeed."
+    assert found["message"] == "It waits for prepare to succeed."
     assert found["waiting_for"] == [{"kind": "jobs", "message": found["message"], "until": None, "jobs": [first]}]
     assert found["depends_on"]["jobs"] == [{"id": first, "name": "prepare", "state": "Running"}]
     assert (await service.job(first))["dependents"] == [second]

@@ -72,10 +72,13 @@ def _later(job: InLine) -> WaitOut:
 def upstream(waits: Waits) -> WaitOut:
     """What a held job waits for."""
     open_ones = [job for job, state in waits.states.items() if state is not None and not state.final]
+    if not open_ones:
+        # They are over, and the controller is about to look.
+        return WaitOut(kind="jobs", message="The jobs before it have ended.")
     names = ", ".join(waits.names[job] for job in open_ones[:5]) + (" and others" if len(open_ones) > 5 else "")
     how = {Ending.SUCCEEDED: "to succeed", Ending.FAILED: "to fail", Ending.DONE: "to end"}[waits.ending]
-    which = "one of them, " if waits.need is Need.ANY and len(waits.states) > 1 else ""
-    return WaitOut(kind="jobs", message=f"It waits for {names}: {which}{how}.", jobs=open_ones)
+    which = "one of " if waits.need is Need.ANY and len(waits.states) > 1 else ""
+    return WaitOut(kind="jobs", message=f"It waits for {which}{names} {how}.", jobs=open_ones)
 
 
 class Lines:
