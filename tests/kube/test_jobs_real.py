@@ -438,16 +438,17 @@ async def test_a_job_of_somebody_else_with_its_name(site: Site) -> None:
 
 async def test_jobs_of_kueue(site: Site) -> None:
     """Kueue's part is played here: it lets a Job start, and would let one that it let start go on again."""
-    backend = site.open(kueue_queues={"*": "gpus"}, start_deadline=2)
+    hasty = site.open(kueue_queues={"*": "gpus"}, start_deadline=2)
     done, runs, waits = [
-        await site.start(r, backend) for r in (site.python("print(1)"), site.request(SLEEP), site.request(SLEEP))
+        await site.start(r, hasty) for r in (site.python("print(1)"), site.request(SLEEP), site.request(SLEEP))
     ]
-    status = await site.until(
-        waits, lambda s: s is not None and "Kueue holds it in the queue gpus" in s.message, backend
-    )
+    status = await site.until(waits, lambda s: s is not None and "Kueue holds it in the queue gpus" in s.message, hasty)
     assert status.phase is RunPhase.STARTING
     # Longer than it may take to start, for it has not been let start.
     await asyncio.sleep(2.5)
+    assert (await hasty.jobs.observe())[waits].phase is RunPhase.STARTING
+    # From here on they have the time that pods take on a busy machine.
+    backend = site.open(kueue_queues={"*": "gpus"})
     async with site.place.api() as api:
         for key in (done, runs):
             await api.patch(JOB, naming.job_name(key), {"spec": {"suspend": False}}, site.place.namespace)
