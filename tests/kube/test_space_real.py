@@ -442,10 +442,10 @@ async def test_a_pod_copies_a_home(site: Site) -> None:
         (WorkingDirectory("folder"), "working_directory.path"),
         (WorkingDirectory("data/up"), "working_directory.path"),
         (WorkingDirectory("nowhere"), "working_directory.path"),
-        (WorkingDirectory("", ("a.py", "passwd")), "working_directory.files[1]"),
-        (WorkingDirectory("", ("request",)), "working_directory.files[0]"),
-        (WorkingDirectory("", ("data/up/etc/passwd",)), "working_directory.files[0]"),
-        (WorkingDirectory("", ("pipe",)), "working_directory.files[0]"),
+        (WorkingDirectory("", ("a.py", "passwd")), "working_directory.files.1"),
+        (WorkingDirectory("", ("request",)), "working_directory.files.0"),
+        (WorkingDirectory("", ("data/up/etc/passwd",)), "working_directory.files.0"),
+        (WorkingDirectory("", ("pipe",)), "working_directory.files.0"),
     ):
         with pytest.raises(InvalidInput) as caught:
             await volumes.snapshot("job-refused", "alice", "physics", wanted)
