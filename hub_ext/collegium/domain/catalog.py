@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from collegium.domain.groups import ManagedBy
@@ -86,8 +87,9 @@ class AccessMode(enum.StrEnum):
 
 
 class SourceKind(enum.StrEnum):
-    """Where a dataset lives."""
+    """Where a dataset lives. MANAGED: in the group's own files here; the others are somewhere else."""
 
+    MANAGED = "managed"
     FOLDER = "folder"
     CLAIM = "claim"
     NFS = "nfs"
@@ -98,7 +100,8 @@ class SourceKind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data that groups may be granted; ``source`` depends on the kind."""
+    """Data that groups may be granted; ``source`` depends on the kind. Its name is the only one of this kind on the
+    platform. ``owner`` is the group whose it is, empty for the platform's own; ``licence`` an SPDX id or a text."""
 
     name: str
     display_name: str
@@ -106,6 +109,12 @@ class Dataset:
     source: Mapping[str, str]
     description: str = ""
     managed_by: ManagedBy = ManagedBy.FILE
+    tags: tuple[str, ...] = ()
+    licence: str = ""
+    owner: str = ""
+    created_by: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 class GrantKind(enum.StrEnum):

@@ -83,6 +83,34 @@ class Operation(enum.StrEnum):
     INVITATION_LOOK = "invitation.look"
     INVITATION_ACCEPT = "invitation.accept"
     INVITATION_REGISTER = "invitation.register"
+    FILE_LIST = "file.list"
+    FILE_READ = "file.read"
+    FILE_WRITE = "file.write"
+    FILE_DELETE = "file.delete"
+    FILE_UPLOAD = "file.upload"
+    FILE_TASK = "file.task"
+    TRASH_LIST = "trash.list"
+    TRASH_RESTORE = "trash.restore"
+    TRASH_PURGE = "trash.purge"
+    SHARE_LIST = "share.list"
+    SHARE_CREATE = "share.create"
+    SHARE_REVOKE = "share.revoke"
+    SHARE_OPEN = "share.open"
+    DATASET_LIST = "dataset.list"
+    DATASET_READ = "dataset.read"
+    DATASET_CREATE = "dataset.create"
+    DATASET_EDIT = "dataset.edit"
+    DATASET_DELETE = "dataset.delete"
+    DATASET_VERSION = "dataset.version"
+    DATASET_GRANT = "dataset.grant"
+    DATASET_USES = "dataset.uses"
+    DATASET_DEFINE = "dataset.define"
+    DATASET_SURVEY = "dataset.survey"
+    VOLUME_LIST = "volume.list"
+    VOLUME_RESIZE = "volume.resize"
+    PLATFORM_SECRET_LIST = "platform-secret.list"  # noqa: S105
+    PLATFORM_SECRET_PUT = "platform-secret.put"  # noqa: S105
+    PLATFORM_SECRET_DELETE = "platform-secret.delete"  # noqa: S105
     AUDIT_READ = "audit.read"
     IDENTITY_READ = "identity.read"
     USER_LIST = "user.list"
@@ -185,6 +213,37 @@ POLICY: dict[Operation, Rule] = {
     Operation.INVITATION_LOOK: Rule(None, None),
     Operation.INVITATION_REGISTER: Rule(None, None, confirm=True),
     Operation.INVITATION_ACCEPT: Rule("invitations:accept", None, confirm=True),
+    Operation.FILE_LIST: Rule("files:read", Role.VIEWER),
+    Operation.FILE_READ: Rule("files:read", Role.VIEWER),
+    Operation.FILE_WRITE: Rule("files:write", Role.MEMBER, confirm=True),
+    Operation.FILE_DELETE: Rule("files:write", Role.MEMBER),
+    # An upload is its sender's.
+    Operation.FILE_UPLOAD: Rule("files:write", Role.MEMBER, others=Role.ADMIN, confirm=True),
+    Operation.FILE_TASK: Rule("files:read", Role.VIEWER),
+    Operation.TRASH_LIST: Rule("files:read", Role.MEMBER),
+    Operation.TRASH_RESTORE: Rule("files:write", Role.MEMBER),
+    Operation.TRASH_PURGE: Rule("files:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.SHARE_LIST: Rule("files:read", Role.MEMBER),
+    Operation.SHARE_CREATE: Rule("files:write", Role.MEMBER, confirm=True),
+    Operation.SHARE_REVOKE: Rule("files:write", Role.MEMBER, others=Role.ADMIN),
+    # Whoever holds the link; the group's settings say whether they must be logged in.
+    Operation.SHARE_OPEN: Rule(None, None),
+    Operation.DATASET_LIST: Rule("files:read", Role.VIEWER),
+    Operation.DATASET_READ: Rule("files:read", Role.VIEWER),
+    Operation.DATASET_CREATE: Rule("files:write", Role.MEMBER, confirm=True),
+    Operation.DATASET_EDIT: Rule("files:write", Role.MEMBER, others=Role.MAINTAINER, confirm=True),
+    Operation.DATASET_DELETE: Rule("files:write", Role.MEMBER, others=Role.ADMIN),
+    Operation.DATASET_VERSION: Rule("files:write", Role.MEMBER, confirm=True),
+    # Gives a group's data to another group.
+    Operation.DATASET_GRANT: Rule("files:write", Role.ADMIN, confirm=True),
+    Operation.DATASET_USES: Rule("files:read", Role.VIEWER),
+    Operation.DATASET_SURVEY: Rule("volumes:read", None, platform=True),
+    Operation.DATASET_DEFINE: Rule("volumes:write", None, platform=True, confirm=True),
+    Operation.VOLUME_LIST: Rule("volumes:read", None, platform=True),
+    Operation.VOLUME_RESIZE: Rule("volumes:write", None, platform=True, confirm=True),
+    Operation.PLATFORM_SECRET_LIST: Rule("volumes:read", None, platform=True),
+    Operation.PLATFORM_SECRET_PUT: Rule("volumes:write", None, platform=True, confirm=True),
+    Operation.PLATFORM_SECRET_DELETE: Rule("volumes:write", None, platform=True),
     Operation.AUDIT_READ: Rule("audit:read", None, platform=True),
     Operation.IDENTITY_READ: Rule("users:read", None, platform=True),
     Operation.USER_LIST: Rule("users:read", None, platform=True),
@@ -241,5 +300,7 @@ NEEDS_MEMBERSHIP = frozenset(
         Operation.JOB_RERUN,
         Operation.SWEEP_SUBMIT,
         Operation.SCHEDULE_CREATE,
+        Operation.FILE_UPLOAD,
+        Operation.DATASET_CREATE,
     }
 )

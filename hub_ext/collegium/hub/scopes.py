@@ -16,6 +16,16 @@ CUSTOM_SCOPES: dict[str, dict[str, object]] = {
         "description": "Submit, schedule, rerun and cancel jobs in your groups in Collegium",
         "subscopes": [f"{PREFIX}jobs:read"],
     },
+    f"{PREFIX}files:read": {"description": "Read shared files and datasets of your groups in Collegium"},
+    f"{PREFIX}files:write": {
+        "description": "Upload, change, share and delete files and datasets of your groups in Collegium",
+        "subscopes": [f"{PREFIX}files:read"],
+    },
+    f"{PREFIX}volumes:read": {"description": "See all datasets and volumes of Collegium (platform admins only)"},
+    f"{PREFIX}volumes:write": {
+        "description": "Define datasets, volumes and their secrets in Collegium (platform admins only)",
+        "subscopes": [f"{PREFIX}volumes:read"],
+    },
     f"{PREFIX}secrets:write": {"description": "Set and remove secrets of the groups that you administer in Collegium"},
     f"{PREFIX}invitations:read": {"description": "See invitations to the groups that you administer in Collegium"},
     f"{PREFIX}invitations:write": {
@@ -32,7 +42,8 @@ CUSTOM_SCOPES: dict[str, dict[str, object]] = {
 }
 #: Not for pages of servers: what notebooks run there could take their token, also a platform admin's.
 _PORTAL_ONLY = frozenset(
-    f"{PREFIX}{scope}" for scope in ("users:read", "users:write", "invitations:write", "secrets:write")
+    f"{PREFIX}{scope}"
+    for scope in ("users:read", "users:write", "volumes:read", "volumes:write", "invitations:write", "secrets:write")
 )
 
 #: What every user may do with a token of their own: everything here; membership decides the rest.
@@ -52,7 +63,8 @@ def for_owner(user: str) -> list[str]:
 
 
 def for_server(user: str, server: str) -> list[str]:
-    """Scopes of the token that one server of a user has itself, so that what runs in it may use jobs as its owner.
+    """Scopes of the token that one server of a user has itself, so that what runs in it may use jobs and files as its
+    owner.
 
     Only in the group that the server is named after, which is the one that it runs in: an image that one group chose
     must not reach another. Servers of other names get no jobs, for nothing says yet which group they will be started
@@ -60,6 +72,7 @@ def for_server(user: str, server: str) -> list[str]:
     """
     scopes = [f"access:services!service={SERVICE}", f"{PREFIX}groups:read!user={user}"]
     try:
-        return [*scopes, f"{PREFIX}jobs:write!group={check_group_name(server)}"]
+        group = check_group_name(server)
+        return [*scopes, *(f"{PREFIX}{scope}!group={group}" for scope in ("jobs:write", "files:write"))]
     except InvalidInput:
         return scopes
