@@ -208,6 +208,163 @@ class Methods:
         """Remove a secret that nothing will use any more."""
         return self.send(operations.delete_groups_group_secrets_secret(group, secret))
 
+    def get_groups_group_datasets(
+        self,
+        group: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        search: str | None = None,
+        tag: str | None = None,
+    ) -> m.DatasetPage:
+        """Datasets that the group owns or was granted, by name."""
+        return self.send(
+            operations.get_groups_group_datasets(group, limit=limit, cursor=cursor, search=search, tag=tag)
+        )
+
+    def post_groups_group_datasets(self, group: str, body: m.DatasetIn | Mapping[str, Any]) -> m.DatasetDetail:
+        """Make a dataset of the group's own."""
+        return self.send(operations.post_groups_group_datasets(group, body))
+
+    def get_groups_group_datasets_dataset(self, group: str, dataset: str) -> m.DatasetDetail:
+        """One dataset."""
+        return self.send(operations.get_groups_group_datasets_dataset(group, dataset))
+
+    def patch_groups_group_datasets_dataset(
+        self, group: str, dataset: str, body: m.DatasetPatch | Mapping[str, Any]
+    ) -> m.DatasetDetail:
+        """Change what is told of a dataset."""
+        return self.send(operations.patch_groups_group_datasets_dataset(group, dataset, body))
+
+    def delete_groups_group_datasets_dataset(self, group: str, dataset: str) -> m.DatasetDetail:
+        """Remove a dataset with its versions, unless something has it now."""
+        return self.send(operations.delete_groups_group_datasets_dataset(group, dataset))
+
+    def get_groups_group_datasets_dataset_versions(
+        self, group: str, dataset: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.VersionPage:
+        """Versions, newest first."""
+        return self.send(
+            operations.get_groups_group_datasets_dataset_versions(group, dataset, limit=limit, cursor=cursor)
+        )
+
+    def post_groups_group_datasets_dataset_versions(
+        self, group: str, dataset: str, body: m.VersionIn | Mapping[str, Any]
+    ) -> m.VersionOut:
+        """Make a version of what is there now; it is Making until its files are there."""
+        return self.send(operations.post_groups_group_datasets_dataset_versions(group, dataset, body))
+
+    def get_groups_group_datasets_dataset_versions_version(
+        self, group: str, dataset: str, version: str
+    ) -> m.VersionDetail:
+        """One version with its first tables."""
+        return self.send(operations.get_groups_group_datasets_dataset_versions_version(group, dataset, version))
+
+    def delete_groups_group_datasets_dataset_versions_version(
+        self, group: str, dataset: str, version: str
+    ) -> m.VersionOut:
+        """Remove a version, unless something has it now."""
+        return self.send(operations.delete_groups_group_datasets_dataset_versions_version(group, dataset, version))
+
+    def get_groups_group_datasets_dataset_versions_version_manifest(
+        self, group: str, dataset: str, version: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.ManifestPage:
+        """Files of a version, by path."""
+        return self.send(
+            operations.get_groups_group_datasets_dataset_versions_version_manifest(
+                group, dataset, version, limit=limit, cursor=cursor
+            )
+        )
+
+    def get_groups_group_datasets_dataset_uses(
+        self,
+        group: str,
+        dataset: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        version: int | None = None,
+        kind: str | None = None,
+    ) -> m.UsePage:
+        """Servers, jobs and deployments that used it, newest first; of other groups only for its owner."""
+        return self.send(
+            operations.get_groups_group_datasets_dataset_uses(
+                group, dataset, limit=limit, cursor=cursor, version=version, kind=kind
+            )
+        )
+
+    def put_groups_group_datasets_dataset_grants_grantee(
+        self, group: str, dataset: str, grantee: str, body: m.GrantIn | Mapping[str, Any]
+    ) -> m.GrantOut:
+        """Let another group use the dataset."""
+        return self.send(operations.put_groups_group_datasets_dataset_grants_grantee(group, dataset, grantee, body))
+
+    def delete_groups_group_datasets_dataset_grants_grantee(
+        self, group: str, dataset: str, grantee: str
+    ) -> m.RevokedOut:
+        """Take a grant away; tells who still holds it."""
+        return self.send(operations.delete_groups_group_datasets_dataset_grants_grantee(group, dataset, grantee))
+
+    def post_groups_group_datasets_dataset_copy(
+        self, group: str, dataset: str, body: m.CopyIn | Mapping[str, Any]
+    ) -> m.FileTaskOut:
+        """Copy files of the group's shared files into the dataset."""
+        return self.send(operations.post_groups_group_datasets_dataset_copy(group, dataset, body))
+
+    def get_datasets(
+        self, *, limit: int | None = None, cursor: str | None = None, search: str | None = None, tag: str | None = None
+    ) -> m.PlatformDatasetPage:
+        """All datasets with source, owner, health and grants, by name."""
+        return self.send(operations.get_datasets(limit=limit, cursor=cursor, search=search, tag=tag))
+
+    def post_datasets(self, body: m.PlatformDatasetIn | Mapping[str, Any]) -> m.PlatformDataset:
+        """Define a dataset of the platform's own, of any kind."""
+        return self.send(operations.post_datasets(body))
+
+    def get_datasets_dataset(self, dataset: str) -> m.PlatformDataset:
+        """One dataset."""
+        return self.send(operations.get_datasets_dataset(dataset))
+
+    def patch_datasets_dataset(
+        self, dataset: str, body: m.PlatformDatasetPatch | Mapping[str, Any]
+    ) -> m.PlatformDataset:
+        """Change a dataset."""
+        return self.send(operations.patch_datasets_dataset(dataset, body))
+
+    def delete_datasets_dataset(self, dataset: str) -> m.PlatformDataset:
+        """Remove a dataset with its versions, unless something has it now."""
+        return self.send(operations.delete_datasets_dataset(dataset))
+
+    def put_datasets_dataset_grants_grantee(
+        self, dataset: str, grantee: str, body: m.GrantIn | Mapping[str, Any]
+    ) -> m.GrantOut:
+        """Let a group use the dataset, or `*` for every group."""
+        return self.send(operations.put_datasets_dataset_grants_grantee(dataset, grantee, body))
+
+    def delete_datasets_dataset_grants_grantee(self, dataset: str, grantee: str) -> m.RevokedOut:
+        """Take a grant away; tells who still holds it."""
+        return self.send(operations.delete_datasets_dataset_grants_grantee(dataset, grantee))
+
+    def get_volumes(self, *, limit: int | None = None, cursor: str | None = None) -> m.VolumePage:
+        """Volumes of files, homes and datasets, with their room and state."""
+        return self.send(operations.get_volumes(limit=limit, cursor=cursor))
+
+    def post_volumes_resize(self, body: m.ResizeIn | Mapping[str, Any]) -> m.VolumeOut:
+        """Make a volume larger."""
+        return self.send(operations.post_volumes_resize(body))
+
+    def get_secrets(self) -> m.PlatformSecretList:
+        """Secrets that the platform keeps for groups, without their values."""
+        return self.send(operations.get_secrets())
+
+    def put_secrets_secret(self, secret: str, body: m.PlatformSecretIn | Mapping[str, Any]) -> m.PlatformSecretOut:
+        """Make a secret for groups, or change it; its value cannot be read again."""
+        return self.send(operations.put_secrets_secret(secret, body))
+
+    def delete_secrets_secret(self, secret: str) -> m.PlatformSecretOut:
+        """Remove a secret that nothing will use any more."""
+        return self.send(operations.delete_secrets_secret(secret))
+
     def get_groups_group_tags(self, group: str) -> m.TagList:
         """Tags of the group's jobs."""
         return self.send(operations.get_groups_group_tags(group))
@@ -666,6 +823,169 @@ class AsyncMethods:
     async def delete_groups_group_secrets_secret(self, group: str, secret: str) -> m.SecretOut:
         """Remove a secret that nothing will use any more."""
         return await self.send(operations.delete_groups_group_secrets_secret(group, secret))
+
+    async def get_groups_group_datasets(
+        self,
+        group: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        search: str | None = None,
+        tag: str | None = None,
+    ) -> m.DatasetPage:
+        """Datasets that the group owns or was granted, by name."""
+        return await self.send(
+            operations.get_groups_group_datasets(group, limit=limit, cursor=cursor, search=search, tag=tag)
+        )
+
+    async def post_groups_group_datasets(self, group: str, body: m.DatasetIn | Mapping[str, Any]) -> m.DatasetDetail:
+        """Make a dataset of the group's own."""
+        return await self.send(operations.post_groups_group_datasets(group, body))
+
+    async def get_groups_group_datasets_dataset(self, group: str, dataset: str) -> m.DatasetDetail:
+        """One dataset."""
+        return await self.send(operations.get_groups_group_datasets_dataset(group, dataset))
+
+    async def patch_groups_group_datasets_dataset(
+        self, group: str, dataset: str, body: m.DatasetPatch | Mapping[str, Any]
+    ) -> m.DatasetDetail:
+        """Change what is told of a dataset."""
+        return await self.send(operations.patch_groups_group_datasets_dataset(group, dataset, body))
+
+    async def delete_groups_group_datasets_dataset(self, group: str, dataset: str) -> m.DatasetDetail:
+        """Remove a dataset with its versions, unless something has it now."""
+        return await self.send(operations.delete_groups_group_datasets_dataset(group, dataset))
+
+    async def get_groups_group_datasets_dataset_versions(
+        self, group: str, dataset: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.VersionPage:
+        """Versions, newest first."""
+        return await self.send(
+            operations.get_groups_group_datasets_dataset_versions(group, dataset, limit=limit, cursor=cursor)
+        )
+
+    async def post_groups_group_datasets_dataset_versions(
+        self, group: str, dataset: str, body: m.VersionIn | Mapping[str, Any]
+    ) -> m.VersionOut:
+        """Make a version of what is there now; it is Making until its files are there."""
+        return await self.send(operations.post_groups_group_datasets_dataset_versions(group, dataset, body))
+
+    async def get_groups_group_datasets_dataset_versions_version(
+        self, group: str, dataset: str, version: str
+    ) -> m.VersionDetail:
+        """One version with its first tables."""
+        return await self.send(operations.get_groups_group_datasets_dataset_versions_version(group, dataset, version))
+
+    async def delete_groups_group_datasets_dataset_versions_version(
+        self, group: str, dataset: str, version: str
+    ) -> m.VersionOut:
+        """Remove a version, unless something has it now."""
+        return await self.send(
+            operations.delete_groups_group_datasets_dataset_versions_version(group, dataset, version)
+        )
+
+    async def get_groups_group_datasets_dataset_versions_version_manifest(
+        self, group: str, dataset: str, version: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.ManifestPage:
+        """Files of a version, by path."""
+        return await self.send(
+            operations.get_groups_group_datasets_dataset_versions_version_manifest(
+                group, dataset, version, limit=limit, cursor=cursor
+            )
+        )
+
+    async def get_groups_group_datasets_dataset_uses(
+        self,
+        group: str,
+        dataset: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        version: int | None = None,
+        kind: str | None = None,
+    ) -> m.UsePage:
+        """Servers, jobs and deployments that used it, newest first; of other groups only for its owner."""
+        return await self.send(
+            operations.get_groups_group_datasets_dataset_uses(
+                group, dataset, limit=limit, cursor=cursor, version=version, kind=kind
+            )
+        )
+
+    async def put_groups_group_datasets_dataset_grants_grantee(
+        self, group: str, dataset: str, grantee: str, body: m.GrantIn | Mapping[str, Any]
+    ) -> m.GrantOut:
+        """Let another group use the dataset."""
+        return await self.send(
+            operations.put_groups_group_datasets_dataset_grants_grantee(group, dataset, grantee, body)
+        )
+
+    async def delete_groups_group_datasets_dataset_grants_grantee(
+        self, group: str, dataset: str, grantee: str
+    ) -> m.RevokedOut:
+        """Take a grant away; tells who still holds it."""
+        return await self.send(operations.delete_groups_group_datasets_dataset_grants_grantee(group, dataset, grantee))
+
+    async def post_groups_group_datasets_dataset_copy(
+        self, group: str, dataset: str, body: m.CopyIn | Mapping[str, Any]
+    ) -> m.FileTaskOut:
+        """Copy files of the group's shared files into the dataset."""
+        return await self.send(operations.post_groups_group_datasets_dataset_copy(group, dataset, body))
+
+    async def get_datasets(
+        self, *, limit: int | None = None, cursor: str | None = None, search: str | None = None, tag: str | None = None
+    ) -> m.PlatformDatasetPage:
+        """All datasets with source, owner, health and grants, by name."""
+        return await self.send(operations.get_datasets(limit=limit, cursor=cursor, search=search, tag=tag))
+
+    async def post_datasets(self, body: m.PlatformDatasetIn | Mapping[str, Any]) -> m.PlatformDataset:
+        """Define a dataset of the platform's own, of any kind."""
+        return await self.send(operations.post_datasets(body))
+
+    async def get_datasets_dataset(self, dataset: str) -> m.PlatformDataset:
+        """One dataset."""
+        return await self.send(operations.get_datasets_dataset(dataset))
+
+    async def patch_datasets_dataset(
+        self, dataset: str, body: m.PlatformDatasetPatch | Mapping[str, Any]
+    ) -> m.PlatformDataset:
+        """Change a dataset."""
+        return await self.send(operations.patch_datasets_dataset(dataset, body))
+
+    async def delete_datasets_dataset(self, dataset: str) -> m.PlatformDataset:
+        """Remove a dataset with its versions, unless something has it now."""
+        return await self.send(operations.delete_datasets_dataset(dataset))
+
+    async def put_datasets_dataset_grants_grantee(
+        self, dataset: str, grantee: str, body: m.GrantIn | Mapping[str, Any]
+    ) -> m.GrantOut:
+        """Let a group use the dataset, or `*` for every group."""
+        return await self.send(operations.put_datasets_dataset_grants_grantee(dataset, grantee, body))
+
+    async def delete_datasets_dataset_grants_grantee(self, dataset: str, grantee: str) -> m.RevokedOut:
+        """Take a grant away; tells who still holds it."""
+        return await self.send(operations.delete_datasets_dataset_grants_grantee(dataset, grantee))
+
+    async def get_volumes(self, *, limit: int | None = None, cursor: str | None = None) -> m.VolumePage:
+        """Volumes of files, homes and datasets, with their room and state."""
+        return await self.send(operations.get_volumes(limit=limit, cursor=cursor))
+
+    async def post_volumes_resize(self, body: m.ResizeIn | Mapping[str, Any]) -> m.VolumeOut:
+        """Make a volume larger."""
+        return await self.send(operations.post_volumes_resize(body))
+
+    async def get_secrets(self) -> m.PlatformSecretList:
+        """Secrets that the platform keeps for groups, without their values."""
+        return await self.send(operations.get_secrets())
+
+    async def put_secrets_secret(
+        self, secret: str, body: m.PlatformSecretIn | Mapping[str, Any]
+    ) -> m.PlatformSecretOut:
+        """Make a secret for groups, or change it; its value cannot be read again."""
+        return await self.send(operations.put_secrets_secret(secret, body))
+
+    async def delete_secrets_secret(self, secret: str) -> m.PlatformSecretOut:
+        """Remove a secret that nothing will use any more."""
+        return await self.send(operations.delete_secrets_secret(secret))
 
     async def get_groups_group_tags(self, group: str) -> m.TagList:
         """Tags of the group's jobs."""

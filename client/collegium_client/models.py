@@ -14,6 +14,13 @@ from collegium_client.base import Reply, Request
 _OPEN = Field(union_mode="left_to_right")
 
 
+class AccessMode(enum.StrEnum):
+    """How a dataset is mounted."""
+
+    RO = "ro"
+    RW = "rw"
+
+
 class Action(enum.StrEnum):
     """What Keycloak can ask a person to do by mail; its own words."""
 
@@ -62,6 +69,15 @@ class Goal(enum.StrEnum):
     MAXIMIZE = "maximize"
 
 
+class Health(enum.StrEnum):
+    """Whether a dataset's source is there: unknown until somebody looked."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    MISSING = "missing"
+    BROKEN = "broken"
+
+
 class JobKind(enum.StrEnum):
     """A shell command, or a notebook run by papermill."""
 
@@ -100,6 +116,14 @@ class JobState(enum.StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
+
+
+class ManagedBy(enum.StrEnum):
+    """Who owns a row: the catalog file (read-only in the API), the API, or the identity provider."""
+
+    FILE = "file"
+    API = "api"
+    IDP = "idp"
 
 
 class Missed(enum.StrEnum):
@@ -235,12 +259,52 @@ class ScheduleState(enum.StrEnum):
     ENDED = "Ended"
 
 
+class SecretKind(enum.StrEnum):
+    """What a secret is for: OPAQUE is a value for variables of jobs, the others have fields."""
+
+    OPAQUE = "opaque"
+    GIT = "git"
+    S3 = "s3"
+    REGISTRY = "registry"
+
+
+class SourceKind(enum.StrEnum):
+    """Where a dataset lives. MANAGED: in the group's own files here; the others are somewhere else."""
+
+    MANAGED = "managed"
+    FOLDER = "folder"
+    CLAIM = "claim"
+    NFS = "nfs"
+    S3 = "s3"
+    GIT = "git"
+    ENVIRONMENT = "environment"
+
+
 class Standing(enum.StrEnum):
     """Whether an account may be used. ``deleted`` keeps the name for ever: another account never inherits it."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
     DELETED = "deleted"
+
+
+class TaskKind(enum.StrEnum):
+    """What is done with files."""
+
+    MOVE = "move"
+    COPY = "copy"
+    DELETE = "delete"
+    RESTORE = "restore"
+    DATASET_COPY = "dataset-copy"
+    SNAPSHOT = "snapshot"
+
+
+class TaskState(enum.StrEnum):
+    """Running → Succeeded | Failed."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
 
 
 class Topic(enum.StrEnum):
@@ -260,6 +324,23 @@ class Trigger(enum.StrEnum):
     TIME = "time"
     MISSED = "missed"
     PERSON = "person"
+
+
+class VersionState(enum.StrEnum):
+    """Making → Ready | Failed; Deleting: its files are being removed, the row goes last."""
+
+    MAKING = "Making"
+    READY = "Ready"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class VolumeKind(enum.StrEnum):
+    """FILES: shared files and what else the file store holds; HOME: of a person in a group; DATASET: of a claim."""
+
+    FILES = "files"
+    HOME = "home"
+    DATASET = "dataset"
 
 
 class WorkloadKind(enum.StrEnum):
@@ -509,6 +590,13 @@ class ChannelPatch(Request):
     enabled: bool | None = None
 
 
+class ColumnOut(Reply):
+    """A column of a table."""
+
+    name: str
+    type: str
+
+
 class ComparedOut(Reply):
     """One key of one job among others; ``value`` is the latest, null if the job has none."""
 
@@ -543,12 +631,62 @@ class ContextOut(Reply):
     ending: list[RevocationOut]
 
 
+class CopyIn(Request):
+    """Files of the group's shared files to copy into the dataset."""
+
+    paths: list[str]
+    target: str = ""
+
+
 class CronIn(Request):
     """At the times of a cron expression. Skipped local times are due at the next that exists, repeated ones once."""
 
     kind: Literal["cron"]
     expression: str
     zone: str = "UTC"
+
+
+class DatasetDetail(Reply):
+    """One dataset. ``source`` and ``grants`` are for those whose it is, null for others; secrets are named, not told.
+    ``copying`` is the id of the task that copies files into it, right after it was made.
+    """
+
+    name: str
+    display_name: str
+    description: str
+    tags: list[str]
+    licence: str
+    kind: Annotated[SourceKind | str, _OPEN]
+    owner: str | None
+    access: Annotated[AccessMode | str, _OPEN]
+    mine: bool
+    size: int | None
+    files: int | None
+    versions: int
+    latest_version: int | None
+    health: SourceHealthOut
+    mounted_at: str
+    path: str
+    managed_by: Annotated[ManagedBy | str, _OPEN]
+    created_by: str
+    created_at: datetime | None
+    updated_at: datetime | None
+    source: dict[str, str] | None
+    grants: list[GrantOut] | None
+    copying: str | None = None
+
+
+class DatasetIn(Request):
+    """A dataset to make. It is the group's own; nobody else sees it until it is granted."""
+
+    name: str
+    display_name: str | None = None
+    description: str = ""
+    tags: list[str] = Field(default_factory=list)
+    licence: str = ""
+    kind: SourceKind = SourceKind("managed")
+    source: dict[str, str] = Field(default_factory=dict)
+    copy_from: list[str] | None = None
 
 
 class DatasetOut(Reply):
@@ -559,6 +697,52 @@ class DatasetOut(Reply):
     description: str
     kind: str
     access: str
+
+
+class DatasetPage(Reply):
+    """A page of datasets by name; ``next_cursor`` is null on the last page."""
+
+    items: list[DatasetSummary]
+    next_cursor: str | None = None
+
+
+class DatasetPatch(Request):
+    """What is to change; what is left out stays."""
+
+    display_name: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    licence: str | None = None
+
+
+class DatasetSummary(Reply):
+    """A dataset that the group owns or was granted.
+
+    ``owner`` is null for the platform's own; ``access`` is what servers and jobs of the group may do; ``size`` and
+    ``files`` are of what is in it now, or of its newest version where it has nothing but versions, null while nobody
+    counted; ``mounted_at`` is where servers and jobs find it on a cluster.
+    """
+
+    name: str
+    display_name: str
+    description: str
+    tags: list[str]
+    licence: str
+    kind: Annotated[SourceKind | str, _OPEN]
+    owner: str | None
+    access: Annotated[AccessMode | str, _OPEN]
+    mine: bool
+    size: int | None
+    files: int | None
+    versions: int
+    latest_version: int | None
+    health: SourceHealthOut
+    mounted_at: str
+    path: str
+    managed_by: Annotated[ManagedBy | str, _OPEN]
+    created_by: str
+    created_at: datetime | None
+    updated_at: datetime | None
 
 
 class DeletedOut(Reply):
@@ -667,6 +851,42 @@ class FiguresOut(Reply):
     complete: bool
 
 
+class FileCount(Reply):
+    """How much of something."""
+
+    files: int
+    bytes: int
+
+
+class FileTaskOut(Reply):
+    """Work on files. Short work has ended when the request that asked for it is answered."""
+
+    id: str
+    kind: Annotated[TaskKind | str, _OPEN]
+    state: Annotated[TaskState | str, _OPEN]
+    user: str
+    source: str
+    target: str
+    done: FileCount
+    total: FileCount | None
+    message: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class GrantIn(Request):
+    """How the other group may use it."""
+
+    access: AccessMode = AccessMode("ro")
+
+
+class GrantOut(Reply):
+    """A group that may use the dataset; ``*`` is every group."""
+
+    group: str
+    access: Annotated[AccessMode | str, _OPEN]
+
+
 class GridAxisIn(Request):
     """The values of one parameter: `values`, or `start` and `stop` with either `step` or `count`."""
 
@@ -676,6 +896,13 @@ class GridAxisIn(Request):
     step: int | float | None = None
     count: int | None = None
     log: bool = False
+
+
+class GroupGrantIn(Request):
+    """A group that is to have it."""
+
+    group: str
+    access: AccessMode = AccessMode("ro")
 
 
 class GroupOut(Reply):
@@ -1087,6 +1314,21 @@ class MailOut(Reply):
     email: str
 
 
+class ManifestLine(Reply):
+    """A file of a version; ``digest`` is ``sha256:…``, or ``etag:…`` of what lies in S3."""
+
+    path: str
+    size: int
+    digest: str
+
+
+class ManifestPage(Reply):
+    """A page of a version's files, by path."""
+
+    items: list[ManifestLine]
+    next_cursor: str | None = None
+
+
 class MemberOut(Reply):
     """One member. ``standing`` is that of the account at the identity provider; without one it is ``active``."""
 
@@ -1225,6 +1467,102 @@ class PermissionOut(Reply):
     reason: str
 
 
+class PlatformDataset(Reply):
+    """A dataset with everything that is known of it; ``used_by`` counts workloads that have it now."""
+
+    name: str
+    display_name: str
+    description: str
+    tags: list[str]
+    licence: str
+    kind: Annotated[SourceKind | str, _OPEN]
+    owner: str | None
+    source: dict[str, str]
+    grants: list[PlatformGrantOut]
+    health: SourceHealthOut
+    size: int | None
+    files: int | None
+    versions: int
+    latest_version: int | None
+    used_by: int
+    deleting: bool
+    managed_by: Annotated[ManagedBy | str, _OPEN]
+    created_by: str
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class PlatformDatasetIn(Request):
+    """A dataset of the platform's own, of any kind."""
+
+    name: str
+    display_name: str | None = None
+    description: str = ""
+    tags: list[str] = Field(default_factory=list)
+    licence: str = ""
+    kind: SourceKind
+    source: dict[str, str] = Field(default_factory=dict)
+    everyone: AccessMode | None = None
+    grants: list[GroupGrantIn] = Field(default_factory=list)
+
+
+class PlatformDatasetPage(Reply):
+    """A page of all datasets by name."""
+
+    items: list[PlatformDataset]
+    next_cursor: str | None = None
+
+
+class PlatformDatasetPatch(Request):
+    """What is to change; what is left out stays. A source is given whole; the kind stays."""
+
+    display_name: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    licence: str | None = None
+    source: dict[str, str] | None = None
+
+
+class PlatformGrantOut(Reply):
+    """A grant; those of the catalog file are changed there."""
+
+    group: str
+    access: Annotated[AccessMode | str, _OPEN]
+    managed_by: Annotated[ManagedBy | str, _OPEN]
+
+
+class PlatformSecretIn(Request):
+    """A secret that groups may use. What is left out stays as it is; a new one needs a value, or fields."""
+
+    kind: SecretKind | None = None
+    value: str | None = None
+    fields: dict[str, str] | None = None
+    description: str | None = None
+    groups: list[str] | Literal["*"] | None = None
+
+
+class PlatformSecretList(Reply):
+    """All of them by name; ``problem`` says why none can be set or used now, empty if they can."""
+
+    items: list[PlatformSecretOut]
+    problem: str = ""
+
+
+class PlatformSecretOut(Reply):
+    """A secret without its value, and which groups may use it."""
+
+    name: str
+    kind: Annotated[SecretKind | str, _OPEN]
+    description: str
+    groups: list[str] | Literal["*"]
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+    used_by: int
+    uses: list[SecretUseOut]
+
+
 class PointOut(Reply):
     """One point; ``job`` is null as long as there is none, ``value`` without a figure of the objective's metric."""
 
@@ -1336,6 +1674,14 @@ class RerunIn(Request):
     exact: bool = True
 
 
+class ResizeIn(Request):
+    """A volume that is to become larger; none becomes smaller."""
+
+    group: str | None = None
+    name: str
+    size: str | int
+
+
 class ResumeIn(Request):
     """``take_over``: from now on its jobs are those of the caller, with the caller's files and share of the quota."""
 
@@ -1370,6 +1716,12 @@ class RevocationOut(Reply):
     ended_at: datetime | None
     outcome: str
     holders: list[EndingHolder]
+
+
+class RevokedOut(Reply):
+    """Who still holds what was taken away: what runs keeps it until it ends, the next start is without."""
+
+    holders: list[UseOut]
 
 
 class ScheduleDetail(Reply):
@@ -1515,6 +1867,8 @@ class SecretIn(Request):
     """A secret to set. What is left out stays as it is; a new one needs a value."""
 
     value: str | None = None
+    fields: dict[str, str] | None = None
+    kind: SecretKind | None = None
     description: str | None = None
 
 
@@ -1526,15 +1880,29 @@ class SecretList(Reply):
 
 
 class SecretOut(Reply):
-    """A secret without its value. ``used_by`` counts schedules, sweeps and jobs that are still to run with it."""
+    """A secret without its value. ``used_by`` counts what still wants it, ``uses`` are the first of these. One of the
+    ``platform`` is kept for groups by those who run it, and changed by them alone.
+    """
 
     name: str
+    kind: Annotated[SecretKind | str, _OPEN] = "opaque"
+    platform: bool = False
     description: str
     created_by: str
     created_at: datetime
     updated_by: str
     updated_at: datetime
     used_by: int = 0
+    uses: list[SecretUseOut] = Field(default_factory=list)
+
+
+class SecretUseOut(Reply):
+    """Something that still wants the secret: a job, sweep, schedule, dataset or image."""
+
+    kind: str
+    id: str
+    name: str
+    user: str
 
 
 class SeriesOut(Reply):
@@ -1570,6 +1938,14 @@ class SettingsOut(Reply):
 
     job_timeout_seconds: LimitOut
     artifact_days: LimitOut
+
+
+class SourceHealthOut(Reply):
+    """Whether its source was there when somebody looked last."""
+
+    state: Annotated[Health | str, _OPEN]
+    message: str
+    checked_at: datetime | None
 
 
 class SourceIn(Request):
@@ -1691,6 +2067,15 @@ class SweepPreview(Reply):
     points: list[dict[str, Any]]
 
 
+class TableOut(Reply):
+    """A table in a version: its columns, and its first rows. ``rows`` is null where counting would read it whole."""
+
+    path: str
+    columns: list[ColumnOut]
+    rows: int | None
+    sample: list[list[Any]]
+
+
 class TagList(Reply):
     """The group's tags, the most used first; at most 200."""
 
@@ -1756,6 +2141,28 @@ class UsageOut(Reply):
     by_kind: dict[str, dict[str, str]]
     by_member: dict[str, dict[str, str]]
     holders: list[HolderOut]
+
+
+class UseOut(Reply):
+    """A workload that used the dataset: ``version`` null is what was in it ``at`` that time."""
+
+    dataset: str
+    version: int | None
+    kind: str
+    id: str
+    label: str
+    group: str
+    user: str
+    access: Annotated[AccessMode | str, _OPEN]
+    at: datetime
+    ended_at: datetime | None
+
+
+class UsePage(Reply):
+    """A page of uses, newest first."""
+
+    items: list[UseOut]
+    next_cursor: str | None = None
 
 
 class UserCreated(Reply):
@@ -1844,6 +2251,78 @@ class UserPatch(Request):
     first_name: str | None = None
     last_name: str | None = None
     enabled: bool | None = None
+
+
+class VersionDetail(Reply):
+    """A version with its first tables."""
+
+    number: int
+    state: Annotated[VersionState | str, _OPEN]
+    note: str
+    message: str
+    manifest: str
+    revision: str
+    files: int
+    size: int
+    created_by: str
+    created_at: datetime
+    ready_at: datetime | None
+    path: str
+    tables: list[TableOut]
+
+
+class VersionIn(Request):
+    """A version to make of what is there now; of git and S3 sources this fetches."""
+
+    note: str = ""
+    revision: str | None = None
+
+
+class VersionOut(Reply):
+    """A snapshot that never changes. ``manifest`` is the SHA-256 of the list of its files; ``revision`` the commit of a
+    git source; ``size`` in bytes. ``message`` says why it failed, or what it waits for.
+    """
+
+    number: int
+    state: Annotated[VersionState | str, _OPEN]
+    note: str
+    message: str
+    manifest: str
+    revision: str
+    files: int
+    size: int
+    created_by: str
+    created_at: datetime
+    ready_at: datetime | None
+    path: str
+
+
+class VersionPage(Reply):
+    """A page of versions, newest first."""
+
+    items: list[VersionOut]
+    next_cursor: str | None = None
+
+
+class VolumeOut(Reply):
+    """A volume at the backend. ``capacity`` and ``used`` in bytes, null where nobody knows."""
+
+    group: str | None
+    kind: Annotated[VolumeKind | str, _OPEN]
+    name: str
+    user: str | None
+    capacity: int | None
+    used: int | None
+    state: str
+    message: str
+    resizable: bool
+
+
+class VolumePage(Reply):
+    """A page of volumes, by group, kind and name."""
+
+    items: list[VolumeOut]
+    next_cursor: str | None = None
 
 
 class WaitOut(Reply):

@@ -263,6 +263,210 @@ def delete_groups_group_secrets_secret(group: str, secret: str) -> Operation[m.S
     return Operation("DELETE", f"/api/v1/groups/{place(group)}/secrets/{place(secret)}", m.SecretOut)
 
 
+def get_groups_group_datasets(
+    group: str,
+    *,
+    limit: int | None = None,
+    cursor: str | None = None,
+    search: str | None = None,
+    tag: str | None = None,
+) -> Operation[m.DatasetPage]:
+    """Datasets that the group owns or was granted, by name."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/datasets",
+        m.DatasetPage,
+        query={"limit": limit, "cursor": cursor, "search": search, "tag": tag},
+    )
+
+
+def post_groups_group_datasets(group: str, body: m.DatasetIn | Mapping[str, Any]) -> Operation[m.DatasetDetail]:
+    """Make a dataset of the group's own."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/datasets", m.DatasetDetail, body=body)
+
+
+def get_groups_group_datasets_dataset(group: str, dataset: str) -> Operation[m.DatasetDetail]:
+    """One dataset."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}", m.DatasetDetail)
+
+
+def patch_groups_group_datasets_dataset(
+    group: str, dataset: str, body: m.DatasetPatch | Mapping[str, Any]
+) -> Operation[m.DatasetDetail]:
+    """Change what is told of a dataset."""
+    return Operation("PATCH", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}", m.DatasetDetail, body=body)
+
+
+def delete_groups_group_datasets_dataset(group: str, dataset: str) -> Operation[m.DatasetDetail]:
+    """Remove a dataset with its versions, unless something has it now."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}", m.DatasetDetail)
+
+
+def get_groups_group_datasets_dataset_versions(
+    group: str, dataset: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.VersionPage]:
+    """Versions, newest first."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/versions",
+        m.VersionPage,
+        query={"limit": limit, "cursor": cursor},
+    )
+
+
+def post_groups_group_datasets_dataset_versions(
+    group: str, dataset: str, body: m.VersionIn | Mapping[str, Any]
+) -> Operation[m.VersionOut]:
+    """Make a version of what is there now; it is Making until its files are there."""
+    return Operation(
+        "POST", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/versions", m.VersionOut, body=body
+    )
+
+
+def get_groups_group_datasets_dataset_versions_version(
+    group: str, dataset: str, version: str
+) -> Operation[m.VersionDetail]:
+    """One version with its first tables."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/versions/{place(version)}", m.VersionDetail
+    )
+
+
+def delete_groups_group_datasets_dataset_versions_version(
+    group: str, dataset: str, version: str
+) -> Operation[m.VersionOut]:
+    """Remove a version, unless something has it now."""
+    return Operation(
+        "DELETE", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/versions/{place(version)}", m.VersionOut
+    )
+
+
+def get_groups_group_datasets_dataset_versions_version_manifest(
+    group: str, dataset: str, version: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.ManifestPage]:
+    """Files of a version, by path."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/versions/{place(version)}/manifest",
+        m.ManifestPage,
+        query={"limit": limit, "cursor": cursor},
+    )
+
+
+def get_groups_group_datasets_dataset_uses(
+    group: str,
+    dataset: str,
+    *,
+    limit: int | None = None,
+    cursor: str | None = None,
+    version: int | None = None,
+    kind: str | None = None,
+) -> Operation[m.UsePage]:
+    """Servers, jobs and deployments that used it, newest first; of other groups only for its owner."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/uses",
+        m.UsePage,
+        query={"limit": limit, "cursor": cursor, "version": version, "kind": kind},
+    )
+
+
+def put_groups_group_datasets_dataset_grants_grantee(
+    group: str, dataset: str, grantee: str, body: m.GrantIn | Mapping[str, Any]
+) -> Operation[m.GrantOut]:
+    """Let another group use the dataset."""
+    return Operation(
+        "PUT", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/grants/{place(grantee)}", m.GrantOut, body=body
+    )
+
+
+def delete_groups_group_datasets_dataset_grants_grantee(
+    group: str, dataset: str, grantee: str
+) -> Operation[m.RevokedOut]:
+    """Take a grant away; tells who still holds it."""
+    return Operation(
+        "DELETE", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/grants/{place(grantee)}", m.RevokedOut
+    )
+
+
+def post_groups_group_datasets_dataset_copy(
+    group: str, dataset: str, body: m.CopyIn | Mapping[str, Any]
+) -> Operation[m.FileTaskOut]:
+    """Copy files of the group's shared files into the dataset."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/datasets/{place(dataset)}/copy", m.FileTaskOut, body=body)
+
+
+def get_datasets(
+    *, limit: int | None = None, cursor: str | None = None, search: str | None = None, tag: str | None = None
+) -> Operation[m.PlatformDatasetPage]:
+    """All datasets with source, owner, health and grants, by name."""
+    return Operation(
+        "GET",
+        "/api/v1/datasets",
+        m.PlatformDatasetPage,
+        query={"limit": limit, "cursor": cursor, "search": search, "tag": tag},
+    )
+
+
+def post_datasets(body: m.PlatformDatasetIn | Mapping[str, Any]) -> Operation[m.PlatformDataset]:
+    """Define a dataset of the platform's own, of any kind."""
+    return Operation("POST", "/api/v1/datasets", m.PlatformDataset, body=body)
+
+
+def get_datasets_dataset(dataset: str) -> Operation[m.PlatformDataset]:
+    """One dataset."""
+    return Operation("GET", f"/api/v1/datasets/{place(dataset)}", m.PlatformDataset)
+
+
+def patch_datasets_dataset(
+    dataset: str, body: m.PlatformDatasetPatch | Mapping[str, Any]
+) -> Operation[m.PlatformDataset]:
+    """Change a dataset."""
+    return Operation("PATCH", f"/api/v1/datasets/{place(dataset)}", m.PlatformDataset, body=body)
+
+
+def delete_datasets_dataset(dataset: str) -> Operation[m.PlatformDataset]:
+    """Remove a dataset with its versions, unless something has it now."""
+    return Operation("DELETE", f"/api/v1/datasets/{place(dataset)}", m.PlatformDataset)
+
+
+def put_datasets_dataset_grants_grantee(
+    dataset: str, grantee: str, body: m.GrantIn | Mapping[str, Any]
+) -> Operation[m.GrantOut]:
+    """Let a group use the dataset, or `*` for every group."""
+    return Operation("PUT", f"/api/v1/datasets/{place(dataset)}/grants/{place(grantee)}", m.GrantOut, body=body)
+
+
+def delete_datasets_dataset_grants_grantee(dataset: str, grantee: str) -> Operation[m.RevokedOut]:
+    """Take a grant away; tells who still holds it."""
+    return Operation("DELETE", f"/api/v1/datasets/{place(dataset)}/grants/{place(grantee)}", m.RevokedOut)
+
+
+def get_volumes(*, limit: int | None = None, cursor: str | None = None) -> Operation[m.VolumePage]:
+    """Volumes of files, homes and datasets, with their room and state."""
+    return Operation("GET", "/api/v1/volumes", m.VolumePage, query={"limit": limit, "cursor": cursor})
+
+
+def post_volumes_resize(body: m.ResizeIn | Mapping[str, Any]) -> Operation[m.VolumeOut]:
+    """Make a volume larger."""
+    return Operation("POST", "/api/v1/volumes/resize", m.VolumeOut, body=body)
+
+
+def get_secrets() -> Operation[m.PlatformSecretList]:
+    """Secrets that the platform keeps for groups, without their values."""
+    return Operation("GET", "/api/v1/secrets", m.PlatformSecretList)
+
+
+def put_secrets_secret(secret: str, body: m.PlatformSecretIn | Mapping[str, Any]) -> Operation[m.PlatformSecretOut]:
+    """Make a secret for groups, or change it; its value cannot be read again."""
+    return Operation("PUT", f"/api/v1/secrets/{place(secret)}", m.PlatformSecretOut, body=body)
+
+
+def delete_secrets_secret(secret: str) -> Operation[m.PlatformSecretOut]:
+    """Remove a secret that nothing will use any more."""
+    return Operation("DELETE", f"/api/v1/secrets/{place(secret)}", m.PlatformSecretOut)
+
+
 def get_groups_group_tags(group: str) -> Operation[m.TagList]:
     """Tags of the group's jobs."""
     return Operation("GET", f"/api/v1/groups/{place(group)}/tags", m.TagList)

@@ -554,6 +554,272 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/groups/{group}/datasets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Datasets that the group owns or was granted, by name */
+    get: operations['get_groups_group_datasets'];
+    put?: never;
+    /** Make a dataset of the group's own */
+    post: operations['post_groups_group_datasets'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One dataset */
+    get: operations['get_groups_group_datasets_dataset'];
+    put?: never;
+    post?: never;
+    /** Remove a dataset with its versions, unless something has it now */
+    delete: operations['delete_groups_group_datasets_dataset'];
+    options?: never;
+    head?: never;
+    /** Change what is told of a dataset */
+    patch: operations['patch_groups_group_datasets_dataset'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}/versions': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Versions, newest first */
+    get: operations['get_groups_group_datasets_dataset_versions'];
+    put?: never;
+    /** Make a version of what is there now; it is Making until its files are there */
+    post: operations['post_groups_group_datasets_dataset_versions'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}/versions/{version}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One version with its first tables */
+    get: operations['get_groups_group_datasets_dataset_versions_version'];
+    put?: never;
+    post?: never;
+    /** Remove a version, unless something has it now */
+    delete: operations['delete_groups_group_datasets_dataset_versions_version'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}/versions/{version}/manifest': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Files of a version, by path */
+    get: operations['get_groups_group_datasets_dataset_versions_version_manifest'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}/uses': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Servers, jobs and deployments that used it, newest first; of other groups only for its owner */
+    get: operations['get_groups_group_datasets_dataset_uses'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}/grants/{grantee}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Let another group use the dataset */
+    put: operations['put_groups_group_datasets_dataset_grants_grantee'];
+    post?: never;
+    /** Take a grant away; tells who still holds it */
+    delete: operations['delete_groups_group_datasets_dataset_grants_grantee'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/datasets/{dataset}/copy': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Copy files of the group's shared files into the dataset */
+    post: operations['post_groups_group_datasets_dataset_copy'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/datasets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All datasets with source, owner, health and grants, by name */
+    get: operations['get_datasets'];
+    put?: never;
+    /** Define a dataset of the platform's own, of any kind */
+    post: operations['post_datasets'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/datasets/{dataset}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One dataset */
+    get: operations['get_datasets_dataset'];
+    put?: never;
+    post?: never;
+    /** Remove a dataset with its versions, unless something has it now */
+    delete: operations['delete_datasets_dataset'];
+    options?: never;
+    head?: never;
+    /** Change a dataset */
+    patch: operations['patch_datasets_dataset'];
+    trace?: never;
+  };
+  '/api/v1/datasets/{dataset}/grants/{grantee}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Let a group use the dataset, or `*` for every group */
+    put: operations['put_datasets_dataset_grants_grantee'];
+    post?: never;
+    /** Take a grant away; tells who still holds it */
+    delete: operations['delete_datasets_dataset_grants_grantee'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/volumes': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Volumes of files, homes and datasets, with their room and state */
+    get: operations['get_volumes'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/volumes/resize': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Make a volume larger */
+    post: operations['post_volumes_resize'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/secrets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Secrets that the platform keeps for groups, without their values */
+    get: operations['get_secrets'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/secrets/{secret}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Make a secret for groups, or change it; its value cannot be read again */
+    put: operations['put_secrets_secret'];
+    post?: never;
+    /** Remove a secret that nothing will use any more */
+    delete: operations['delete_secrets_secret'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/tags': {
     parameters: {
       query?: never;
@@ -1113,6 +1379,12 @@ export interface components {
       already?: boolean;
     };
     /**
+     * AccessMode
+     * @description How a dataset is mounted.
+     * @enum {string}
+     */
+    AccessMode: 'ro' | 'rw';
+    /**
      * AccountLinks
      * @description Where one looks after one's account; profile and password are null where no provider keeps it.
      */
@@ -1650,6 +1922,16 @@ export interface components {
       enabled?: boolean | null;
     };
     /**
+     * ColumnOut
+     * @description A column of a table.
+     */
+    ColumnOut: {
+      /** Name */
+      name: string;
+      /** Type */
+      type: string;
+    };
+    /**
      * ComparedOut
      * @description One key of one job among others; ``value`` is the latest, null if the job has none.
      */
@@ -1705,6 +1987,20 @@ export interface components {
       ending: components['schemas']['RevocationOut'][];
     };
     /**
+     * CopyIn
+     * @description Files of the group's shared files to copy into the dataset.
+     */
+    CopyIn: {
+      /** Files and folders */
+      paths: string[];
+      /**
+       * Into
+       * @description A folder of the dataset; its root if empty.
+       * @default
+       */
+      target?: string;
+    };
+    /**
      * CronIn
      * @description At the times of a cron expression. Skipped local times are due at the next that exists, repeated ones once.
      */
@@ -1727,6 +2023,108 @@ export interface components {
       zone?: string;
     };
     /**
+     * DatasetDetail
+     * @description One dataset. ``source`` and ``grants`` are for those whose it is, null for others; secrets are named, not told.
+     *     ``copying`` is the id of the task that copies files into it, right after it was made.
+     */
+    DatasetDetail: {
+      /** Name */
+      name: string;
+      /** Display Name */
+      display_name: string;
+      /** Description */
+      description: string;
+      /** Tags */
+      tags: string[];
+      /** Licence */
+      licence: string;
+      kind: components['schemas']['SourceKind'];
+      /** Owner */
+      owner: string | null;
+      access: components['schemas']['AccessMode'];
+      /** Mine */
+      mine: boolean;
+      /** Size */
+      size: number | null;
+      /** Files */
+      files: number | null;
+      /** Versions */
+      versions: number;
+      /** Latest Version */
+      latest_version: number | null;
+      health: components['schemas']['SourceHealthOut'];
+      /** Mounted At */
+      mounted_at: string;
+      /** Path */
+      path: string;
+      managed_by: components['schemas']['ManagedBy'];
+      /** Created By */
+      created_by: string;
+      /** Created At */
+      created_at: string | null;
+      /** Updated At */
+      updated_at: string | null;
+      /** Source */
+      source: {
+        [key: string]: string;
+      } | null;
+      /** Grants */
+      grants: components['schemas']['GrantOut'][] | null;
+      /**
+       * Copying
+       * @default null
+       */
+      copying?: string | null;
+    };
+    /**
+     * DatasetIn
+     * @description A dataset to make. It is the group's own; nobody else sees it until it is granted.
+     */
+    DatasetIn: {
+      /**
+       * Name
+       * @description One of its kind on the platform; it is part of every path.
+       */
+      name: string;
+      /**
+       * Display name
+       * @default null
+       */
+      display_name?: string | null;
+      /**
+       * Description
+       * @default
+       */
+      description?: string;
+      /** Tags */
+      tags?: string[];
+      /**
+       * Licence
+       * @description An SPDX id, or a text.
+       * @default
+       */
+      licence?: string;
+      /**
+       * Kind
+       * @description managed, git or s3.
+       * @default managed
+       */
+      kind?: components['schemas']['SourceKind'];
+      /**
+       * Source
+       * @description managed: nothing; git: url, revision, secret, folder; s3: bucket, prefix, endpoint, region, secret; folder: path; nfs: server, path; claim: claim, size, storage_class, access_mode; environment: the variables.
+       */
+      source?: {
+        [key: string]: string;
+      };
+      /**
+       * Copy from
+       * @description Paths of the group's shared files that are copied into it; for kind managed.
+       * @default null
+       */
+      copy_from?: string[] | null;
+    };
+    /**
      * DatasetOut
      * @description A dataset granted to the group.
      */
@@ -1741,6 +2139,91 @@ export interface components {
       kind: string;
       /** Access */
       access: string;
+    };
+    /**
+     * DatasetPage
+     * @description A page of datasets by name; ``next_cursor`` is null on the last page.
+     */
+    DatasetPage: {
+      /** Items */
+      items: components['schemas']['DatasetSummary'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * DatasetPatch
+     * @description What is to change; what is left out stays.
+     */
+    DatasetPatch: {
+      /**
+       * Display Name
+       * @default null
+       */
+      display_name?: string | null;
+      /**
+       * Description
+       * @default null
+       */
+      description?: string | null;
+      /**
+       * Tags
+       * @default null
+       */
+      tags?: string[] | null;
+      /**
+       * Licence
+       * @default null
+       */
+      licence?: string | null;
+    };
+    /**
+     * DatasetSummary
+     * @description A dataset that the group owns or was granted.
+     *
+     *     ``owner`` is null for the platform's own; ``access`` is what servers and jobs of the group may do; ``size`` and
+     *     ``files`` are of what is in it now, or of its newest version where it has nothing but versions, null while nobody
+     *     counted; ``mounted_at`` is where servers and jobs find it on a cluster.
+     */
+    DatasetSummary: {
+      /** Name */
+      name: string;
+      /** Display Name */
+      display_name: string;
+      /** Description */
+      description: string;
+      /** Tags */
+      tags: string[];
+      /** Licence */
+      licence: string;
+      kind: components['schemas']['SourceKind'];
+      /** Owner */
+      owner: string | null;
+      access: components['schemas']['AccessMode'];
+      /** Mine */
+      mine: boolean;
+      /** Size */
+      size: number | null;
+      /** Files */
+      files: number | null;
+      /** Versions */
+      versions: number;
+      /** Latest Version */
+      latest_version: number | null;
+      health: components['schemas']['SourceHealthOut'];
+      /** Mounted At */
+      mounted_at: string;
+      /** Path */
+      path: string;
+      managed_by: components['schemas']['ManagedBy'];
+      /** Created By */
+      created_by: string;
+      /** Created At */
+      created_at: string | null;
+      /** Updated At */
+      updated_at: string | null;
     };
     /**
      * DeletedOut
@@ -1970,11 +2453,68 @@ export interface components {
       complete: boolean;
     };
     /**
+     * FileCount
+     * @description How much of something.
+     */
+    FileCount: {
+      /** Files */
+      files: number;
+      /** Bytes */
+      bytes: number;
+    };
+    /**
+     * FileTaskOut
+     * @description Work on files. Short work has ended when the request that asked for it is answered.
+     */
+    FileTaskOut: {
+      /** Id */
+      id: string;
+      kind: components['schemas']['TaskKind'];
+      state: components['schemas']['TaskState'];
+      /** User */
+      user: string;
+      /** Source */
+      source: string;
+      /** Target */
+      target: string;
+      done: components['schemas']['FileCount'];
+      total: components['schemas']['FileCount'] | null;
+      /** Message */
+      message: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Finished At */
+      finished_at: string | null;
+    };
+    /**
      * Goal
      * @description Which end of a metric is good.
      * @enum {string}
      */
     Goal: 'minimize' | 'maximize';
+    /**
+     * GrantIn
+     * @description How the other group may use it.
+     */
+    GrantIn: {
+      /**
+       * Access
+       * @default ro
+       */
+      access?: components['schemas']['AccessMode'];
+    };
+    /**
+     * GrantOut
+     * @description A group that may use the dataset; ``*`` is every group.
+     */
+    GrantOut: {
+      /** Group */
+      group: string;
+      access: components['schemas']['AccessMode'];
+    };
     /**
      * GridAxisIn
      * @description The values of one parameter: `values`, or `start` and `stop` with either `step` or `count`.
@@ -2013,6 +2553,19 @@ export interface components {
        * @default false
        */
       log?: boolean;
+    };
+    /**
+     * GroupGrantIn
+     * @description A group that is to have it.
+     */
+    GroupGrantIn: {
+      /** Group */
+      group: string;
+      /**
+       * Access
+       * @default ro
+       */
+      access?: components['schemas']['AccessMode'];
     };
     /**
      * GroupOut
@@ -2136,6 +2689,12 @@ export interface components {
        */
       earliest_start?: string | null;
     };
+    /**
+     * Health
+     * @description Whether a dataset's source is there: unknown until somebody looked.
+     * @enum {string}
+     */
+    Health: 'unknown' | 'ok' | 'missing' | 'broken';
     /**
      * HealthOut
      * @description ``status`` is ``ok`` or ``failing``; each part says ``ok`` or what is wrong, without details.
@@ -3000,6 +3559,37 @@ export interface components {
       email: string;
     };
     /**
+     * ManagedBy
+     * @description Who owns a row: the catalog file (read-only in the API), the API, or the identity provider.
+     * @enum {string}
+     */
+    ManagedBy: 'file' | 'api' | 'idp';
+    /**
+     * ManifestLine
+     * @description A file of a version; ``digest`` is ``sha256:…``, or ``etag:…`` of what lies in S3.
+     */
+    ManifestLine: {
+      /** Path */
+      path: string;
+      /** Size */
+      size: number;
+      /** Digest */
+      digest: string;
+    };
+    /**
+     * ManifestPage
+     * @description A page of a version's files, by path.
+     */
+    ManifestPage: {
+      /** Items */
+      items: components['schemas']['ManifestLine'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
      * MemberOut
      * @description One member. ``standing`` is that of the account at the identity provider; without one it is ``active``.
      */
@@ -3331,6 +3921,234 @@ export interface components {
       reason: string;
     };
     /**
+     * PlatformDataset
+     * @description A dataset with everything that is known of it; ``used_by`` counts workloads that have it now.
+     */
+    PlatformDataset: {
+      /** Name */
+      name: string;
+      /** Display Name */
+      display_name: string;
+      /** Description */
+      description: string;
+      /** Tags */
+      tags: string[];
+      /** Licence */
+      licence: string;
+      kind: components['schemas']['SourceKind'];
+      /** Owner */
+      owner: string | null;
+      /** Source */
+      source: {
+        [key: string]: string;
+      };
+      /** Grants */
+      grants: components['schemas']['PlatformGrantOut'][];
+      health: components['schemas']['SourceHealthOut'];
+      /** Size */
+      size: number | null;
+      /** Files */
+      files: number | null;
+      /** Versions */
+      versions: number;
+      /** Latest Version */
+      latest_version: number | null;
+      /** Used By */
+      used_by: number;
+      /** Deleting */
+      deleting: boolean;
+      managed_by: components['schemas']['ManagedBy'];
+      /** Created By */
+      created_by: string;
+      /** Created At */
+      created_at: string | null;
+      /** Updated At */
+      updated_at: string | null;
+    };
+    /**
+     * PlatformDatasetIn
+     * @description A dataset of the platform's own, of any kind.
+     */
+    PlatformDatasetIn: {
+      /**
+       * Name
+       * @description One of its kind on the platform; it is part of every path.
+       */
+      name: string;
+      /**
+       * Display name
+       * @default null
+       */
+      display_name?: string | null;
+      /**
+       * Description
+       * @default
+       */
+      description?: string;
+      /** Tags */
+      tags?: string[];
+      /**
+       * Licence
+       * @description An SPDX id, or a text.
+       * @default
+       */
+      licence?: string;
+      /** Kind */
+      kind: components['schemas']['SourceKind'];
+      /**
+       * Source
+       * @description managed: nothing; git: url, revision, secret, folder; s3: bucket, prefix, endpoint, region, secret; folder: path; nfs: server, path; claim: claim, size, storage_class, access_mode; environment: the variables.
+       */
+      source?: {
+        [key: string]: string;
+      };
+      /**
+       * Every group
+       * @description null: only the groups below.
+       * @default null
+       */
+      everyone?: components['schemas']['AccessMode'] | null;
+      /** Groups */
+      grants?: components['schemas']['GroupGrantIn'][];
+    };
+    /**
+     * PlatformDatasetPage
+     * @description A page of all datasets by name.
+     */
+    PlatformDatasetPage: {
+      /** Items */
+      items: components['schemas']['PlatformDataset'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * PlatformDatasetPatch
+     * @description What is to change; what is left out stays. A source is given whole; the kind stays.
+     */
+    PlatformDatasetPatch: {
+      /**
+       * Display Name
+       * @default null
+       */
+      display_name?: string | null;
+      /**
+       * Description
+       * @default null
+       */
+      description?: string | null;
+      /**
+       * Tags
+       * @default null
+       */
+      tags?: string[] | null;
+      /**
+       * Licence
+       * @default null
+       */
+      licence?: string | null;
+      /**
+       * Source
+       * @default null
+       */
+      source?: {
+        [key: string]: string;
+      } | null;
+    };
+    /**
+     * PlatformGrantOut
+     * @description A grant; those of the catalog file are changed there.
+     */
+    PlatformGrantOut: {
+      /** Group */
+      group: string;
+      access: components['schemas']['AccessMode'];
+      managed_by: components['schemas']['ManagedBy'];
+    };
+    /**
+     * PlatformSecretIn
+     * @description A secret that groups may use. What is left out stays as it is; a new one needs a value, or fields.
+     */
+    PlatformSecretIn: {
+      /**
+       * Kind
+       * @description opaque without; it stays as it was made.
+       * @default null
+       */
+      kind?: components['schemas']['SecretKind'] | null;
+      /**
+       * Value
+       * @description At most 65536 bytes. It cannot be read again.
+       * @default null
+       */
+      value?: string | null;
+      /**
+       * Fields
+       * @description For git, s3 and registry, in place of a value.
+       * @default null
+       */
+      fields?: {
+        [key: string]: string;
+      } | null;
+      /**
+       * Description
+       * @default null
+       */
+      description?: string | null;
+      /**
+       * Groups
+       * @description Names, or `*` for every group; nobody if it was never given.
+       * @default null
+       */
+      groups?: string[] | '*' | null;
+    };
+    /**
+     * PlatformSecretList
+     * @description All of them by name; ``problem`` says why none can be set or used now, empty if they can.
+     */
+    PlatformSecretList: {
+      /** Items */
+      items: components['schemas']['PlatformSecretOut'][];
+      /**
+       * Problem
+       * @default
+       */
+      problem?: string;
+    };
+    /**
+     * PlatformSecretOut
+     * @description A secret without its value, and which groups may use it.
+     */
+    PlatformSecretOut: {
+      /** Name */
+      name: string;
+      kind: components['schemas']['SecretKind'];
+      /** Description */
+      description: string;
+      /** Groups */
+      groups: string[] | '*';
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Updated By */
+      updated_by: string;
+      /**
+       * Updated At
+       * Format: date-time
+       */
+      updated_at: string;
+      /** Used By */
+      used_by: number;
+      /** Uses */
+      uses: components['schemas']['SecretUseOut'][];
+    };
+    /**
      * PointOut
      * @description One point; ``job`` is null as long as there is none, ``value`` without a figure of the objective's metric.
      */
@@ -3541,6 +4359,25 @@ export interface components {
       exact?: boolean;
     };
     /**
+     * ResizeIn
+     * @description A volume that is to become larger; none becomes smaller.
+     */
+    ResizeIn: {
+      /**
+       * Group
+       * @description null for a volume of no group.
+       * @default null
+       */
+      group?: string | null;
+      /** Volume */
+      name: string;
+      /**
+       * Size
+       * @description In bytes, or as 20Gi.
+       */
+      size: string | number;
+    };
+    /**
      * ResumeIn
      * @description ``take_over``: from now on its jobs are those of the caller, with the caller's files and share of the quota.
      */
@@ -3629,6 +4466,14 @@ export interface components {
      * @enum {string}
      */
     RevocationReason: 'removed' | 'demoted' | 'disabled' | 'deleted';
+    /**
+     * RevokedOut
+     * @description Who still holds what was taken away: what runs keeps it until it ends, the next start is without.
+     */
+    RevokedOut: {
+      /** Holders */
+      holders: components['schemas']['UseOut'][];
+    };
     /**
      * Role
      * @description What a member may do in a group, in rising order; each includes those before it.
@@ -4014,11 +4859,31 @@ export interface components {
        */
       value?: string | null;
       /**
+       * Fields
+       * @description In place of a value. git: username and password, or ssh_key (and known_hosts); s3: access_key and secret_key; registry: server, username and password.
+       * @default null
+       */
+      fields?: {
+        [key: string]: string;
+      } | null;
+      /**
+       * Kind
+       * @description opaque is for variables of jobs; it stays as it was made.
+       * @default null
+       */
+      kind?: components['schemas']['SecretKind'] | null;
+      /**
        * Description
        * @default null
        */
       description?: string | null;
     };
+    /**
+     * SecretKind
+     * @description What a secret is for: OPAQUE is a value for variables of jobs, the others have fields.
+     * @enum {string}
+     */
+    SecretKind: 'opaque' | 'git' | 's3' | 'registry';
     /**
      * SecretList
      * @description The group's secrets by name. ``problem`` says why none can be set or used now, empty if they can.
@@ -4034,11 +4899,19 @@ export interface components {
     };
     /**
      * SecretOut
-     * @description A secret without its value. ``used_by`` counts schedules, sweeps and jobs that are still to run with it.
+     * @description A secret without its value. ``used_by`` counts what still wants it, ``uses`` are the first of these. One of the
+     *     ``platform`` is kept for groups by those who run it, and changed by them alone.
      */
     SecretOut: {
       /** Name */
       name: string;
+      /** @default opaque */
+      kind?: components['schemas']['SecretKind'];
+      /**
+       * Platform
+       * @default false
+       */
+      platform?: boolean;
       /** Description */
       description: string;
       /** Created By */
@@ -4060,6 +4933,22 @@ export interface components {
        * @default 0
        */
       used_by?: number;
+      /** Uses */
+      uses?: components['schemas']['SecretUseOut'][];
+    };
+    /**
+     * SecretUseOut
+     * @description Something that still wants the secret: a job, sweep, schedule, dataset or image.
+     */
+    SecretUseOut: {
+      /** Kind */
+      kind: string;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** User */
+      user: string;
     };
     /**
      * SeriesOut
@@ -4125,6 +5014,17 @@ export interface components {
       artifact_days: components['schemas']['LimitOut'];
     };
     /**
+     * SourceHealthOut
+     * @description Whether its source was there when somebody looked last.
+     */
+    SourceHealthOut: {
+      state: components['schemas']['Health'];
+      /** Message */
+      message: string;
+      /** Checked At */
+      checked_at: string | null;
+    };
+    /**
      * SourceIn
      * @description The source of a notebook's parameters cell.
      */
@@ -4132,6 +5032,12 @@ export interface components {
       /** Source */
       source: string;
     };
+    /**
+     * SourceKind
+     * @description Where a dataset lives. MANAGED: in the group's own files here; the others are somewhere else.
+     * @enum {string}
+     */
+    SourceKind: 'managed' | 'folder' | 'claim' | 'nfs' | 's3' | 'git' | 'environment';
     /**
      * Standing
      * @description Whether an account may be used. ``deleted`` keeps the name for ever: another account never inherits it.
@@ -4453,6 +5359,20 @@ export interface components {
       }[];
     };
     /**
+     * TableOut
+     * @description A table in a version: its columns, and its first rows. ``rows`` is null where counting would read it whole.
+     */
+    TableOut: {
+      /** Path */
+      path: string;
+      /** Columns */
+      columns: components['schemas']['ColumnOut'][];
+      /** Rows */
+      rows: number | null;
+      /** Sample */
+      sample: unknown[][];
+    };
+    /**
      * TagList
      * @description The group's tags, the most used first; at most 200.
      */
@@ -4470,6 +5390,18 @@ export interface components {
       /** Jobs */
       jobs: number;
     };
+    /**
+     * TaskKind
+     * @description What is done with files.
+     * @enum {string}
+     */
+    TaskKind: 'move' | 'copy' | 'delete' | 'restore' | 'dataset-copy' | 'snapshot';
+    /**
+     * TaskState
+     * @description Running → Succeeded | Failed.
+     * @enum {string}
+     */
+    TaskState: 'Running' | 'Succeeded' | 'Failed';
     /**
      * TokenIn
      * @description What stands behind the # of a link.
@@ -4577,6 +5509,47 @@ export interface components {
       };
       /** Holders */
       holders: components['schemas']['HolderOut'][];
+    };
+    /**
+     * UseOut
+     * @description A workload that used the dataset: ``version`` null is what was in it ``at`` that time.
+     */
+    UseOut: {
+      /** Dataset */
+      dataset: string;
+      /** Version */
+      version: number | null;
+      /** Kind */
+      kind: string;
+      /** Id */
+      id: string;
+      /** Label */
+      label: string;
+      /** Group */
+      group: string;
+      /** User */
+      user: string;
+      access: components['schemas']['AccessMode'];
+      /**
+       * At
+       * Format: date-time
+       */
+      at: string;
+      /** Ended At */
+      ended_at: string | null;
+    };
+    /**
+     * UsePage
+     * @description A page of uses, newest first.
+     */
+    UsePage: {
+      /** Items */
+      items: components['schemas']['UseOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
     };
     /**
      * UserCreated
@@ -4755,6 +5728,151 @@ export interface components {
        * @default null
        */
       enabled?: boolean | null;
+    };
+    /**
+     * VersionDetail
+     * @description A version with its first tables.
+     */
+    VersionDetail: {
+      /** Number */
+      number: number;
+      state: components['schemas']['VersionState'];
+      /** Note */
+      note: string;
+      /** Message */
+      message: string;
+      /** Manifest */
+      manifest: string;
+      /** Revision */
+      revision: string;
+      /** Files */
+      files: number;
+      /** Size */
+      size: number;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Ready At */
+      ready_at: string | null;
+      /** Path */
+      path: string;
+      /** Tables */
+      tables: components['schemas']['TableOut'][];
+    };
+    /**
+     * VersionIn
+     * @description A version to make of what is there now; of git and S3 sources this fetches.
+     */
+    VersionIn: {
+      /**
+       * Note
+       * @default
+       */
+      note?: string;
+      /**
+       * Revision
+       * @description For git: a branch, tag or commit; its default branch without.
+       * @default null
+       */
+      revision?: string | null;
+    };
+    /**
+     * VersionOut
+     * @description A snapshot that never changes. ``manifest`` is the SHA-256 of the list of its files; ``revision`` the commit of a
+     *     git source; ``size`` in bytes. ``message`` says why it failed, or what it waits for.
+     */
+    VersionOut: {
+      /** Number */
+      number: number;
+      state: components['schemas']['VersionState'];
+      /** Note */
+      note: string;
+      /** Message */
+      message: string;
+      /** Manifest */
+      manifest: string;
+      /** Revision */
+      revision: string;
+      /** Files */
+      files: number;
+      /** Size */
+      size: number;
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Ready At */
+      ready_at: string | null;
+      /** Path */
+      path: string;
+    };
+    /**
+     * VersionPage
+     * @description A page of versions, newest first.
+     */
+    VersionPage: {
+      /** Items */
+      items: components['schemas']['VersionOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * VersionState
+     * @description Making → Ready | Failed; Deleting: its files are being removed, the row goes last.
+     * @enum {string}
+     */
+    VersionState: 'Making' | 'Ready' | 'Failed' | 'Deleting';
+    /**
+     * VolumeKind
+     * @description FILES: shared files and what else the file store holds; HOME: of a person in a group; DATASET: of a claim.
+     * @enum {string}
+     */
+    VolumeKind: 'files' | 'home' | 'dataset';
+    /**
+     * VolumeOut
+     * @description A volume at the backend. ``capacity`` and ``used`` in bytes, null where nobody knows.
+     */
+    VolumeOut: {
+      /** Group */
+      group: string | null;
+      kind: components['schemas']['VolumeKind'];
+      /** Name */
+      name: string;
+      /** User */
+      user: string | null;
+      /** Capacity */
+      capacity: number | null;
+      /** Used */
+      used: number | null;
+      /** State */
+      state: string;
+      /** Message */
+      message: string;
+      /** Resizable */
+      resizable: boolean;
+    };
+    /**
+     * VolumePage
+     * @description A page of volumes, by group, kind and name.
+     */
+    VolumePage: {
+      /** Items */
+      items: components['schemas']['VolumeOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
     };
     /**
      * WaitOut
@@ -7896,6 +9014,2446 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['SecretOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_datasets: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+        /** @description Part of name, title or description, in any case. */
+        search?: string;
+        /** @description Only datasets with this tag. */
+        tag?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Datasets that the group owns or was granted, by name. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DatasetPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_datasets: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['DatasetIn'];
+      };
+    };
+    responses: {
+      /** @description Make a dataset of the group's own. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DatasetDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_datasets_dataset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One dataset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DatasetDetail'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_datasets_dataset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a dataset with its versions, unless something has it now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DatasetDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_datasets_dataset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['DatasetPatch'];
+      };
+    };
+    responses: {
+      /** @description Change what is told of a dataset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DatasetDetail'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_datasets_dataset_versions: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Versions, newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['VersionPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_datasets_dataset_versions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['VersionIn'];
+      };
+    };
+    responses: {
+      /** @description Make a version of what is there now; it is Making until its files are there. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['VersionOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_datasets_dataset_versions_version: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The version's number. */
+        version: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One version with its first tables. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['VersionDetail'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_datasets_dataset_versions_version: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The version's number. */
+        version: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a version, unless something has it now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['VersionOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_datasets_dataset_versions_version_manifest: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The version's number. */
+        version: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Files of a version, by path. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ManifestPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_datasets_dataset_uses: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+        /** @description Only of this version. */
+        version?: number;
+        /** @description Only of this kind. */
+        kind?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Servers, jobs and deployments that used it, newest first; of other groups only for its owner. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsePage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  put_groups_group_datasets_dataset_grants_grantee: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The name of the group that is to use it; `*` is every group, for the platform. */
+        grantee: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['GrantIn'];
+      };
+    };
+    responses: {
+      /** @description Let another group use the dataset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['GrantOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_datasets_dataset_grants_grantee: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The name of the group that is to use it; `*` is every group, for the platform. */
+        grantee: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Take a grant away; tells who still holds it. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RevokedOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_datasets_dataset_copy: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CopyIn'];
+      };
+    };
+    responses: {
+      /** @description Copy files of the group's shared files into the dataset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['FileTaskOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_datasets: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+        /** @description Part of name, title or description, in any case. */
+        search?: string;
+        /** @description Only datasets with this tag. */
+        tag?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description All datasets with source, owner, health and grants, by name. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformDatasetPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_datasets: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PlatformDatasetIn'];
+      };
+    };
+    responses: {
+      /** @description Define a dataset of the platform's own, of any kind. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformDataset'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_datasets_dataset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One dataset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformDataset'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_datasets_dataset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a dataset with its versions, unless something has it now. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformDataset'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_datasets_dataset: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The dataset's name. */
+        dataset: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PlatformDatasetPatch'];
+      };
+    };
+    responses: {
+      /** @description Change a dataset. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformDataset'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  put_datasets_dataset_grants_grantee: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The name of the group that is to use it; `*` is every group, for the platform. */
+        grantee: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['GrantIn'];
+      };
+    };
+    responses: {
+      /** @description Let a group use the dataset, or `*` for every group. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['GrantOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_datasets_dataset_grants_grantee: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The dataset's name. */
+        dataset: string;
+        /** @description The name of the group that is to use it; `*` is every group, for the platform. */
+        grantee: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Take a grant away; tells who still holds it. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RevokedOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_volumes: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Volumes of files, homes and datasets, with their room and state. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['VolumePage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_volumes_resize: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ResizeIn'];
+      };
+    };
+    responses: {
+      /** @description Make a volume larger. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['VolumeOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_secrets: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Secrets that the platform keeps for groups, without their values. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformSecretList'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  put_secrets_secret: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The secret's name. */
+        secret: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PlatformSecretIn'];
+      };
+    };
+    responses: {
+      /** @description Make a secret for groups, or change it; its value cannot be read again. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformSecretOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_secrets_secret: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The secret's name. */
+        secret: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Remove a secret that nothing will use any more. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PlatformSecretOut'];
         };
       };
       /** @description A field, parameter or header cannot be accepted. */
@@ -12207,6 +15765,7 @@ export interface operations {
 }
 
 export type AcceptedOut = components['schemas']['AcceptedOut'];
+export type AccessMode = components['schemas']['AccessMode'];
 export type AccountLinks = components['schemas']['AccountLinks'];
 export type AccountOut = components['schemas']['AccountOut'];
 export type Action = components['schemas']['Action'];
@@ -12230,11 +15789,18 @@ export type ChannelKind = components['schemas']['ChannelKind'];
 export type ChannelList = components['schemas']['ChannelList'];
 export type ChannelOut = components['schemas']['ChannelOut'];
 export type ChannelPatch = components['schemas']['ChannelPatch'];
+export type ColumnOut = components['schemas']['ColumnOut'];
 export type ComparedOut = components['schemas']['ComparedOut'];
 export type ComparisonOut = components['schemas']['ComparisonOut'];
 export type ContextOut = components['schemas']['ContextOut'];
+export type CopyIn = components['schemas']['CopyIn'];
 export type CronIn = components['schemas']['CronIn'];
+export type DatasetDetail = components['schemas']['DatasetDetail'];
+export type DatasetIn = components['schemas']['DatasetIn'];
 export type DatasetOut = components['schemas']['DatasetOut'];
+export type DatasetPage = components['schemas']['DatasetPage'];
+export type DatasetPatch = components['schemas']['DatasetPatch'];
+export type DatasetSummary = components['schemas']['DatasetSummary'];
 export type DeletedOut = components['schemas']['DeletedOut'];
 export type DeliveryOut = components['schemas']['DeliveryOut'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
@@ -12249,14 +15815,20 @@ export type ErrorBody = components['schemas']['ErrorBody'];
 export type ErrorOut = components['schemas']['ErrorOut'];
 export type EventOut = components['schemas']['EventOut'];
 export type FiguresOut = components['schemas']['FiguresOut'];
+export type FileCount = components['schemas']['FileCount'];
+export type FileTaskOut = components['schemas']['FileTaskOut'];
 export type Goal = components['schemas']['Goal'];
+export type GrantIn = components['schemas']['GrantIn'];
+export type GrantOut = components['schemas']['GrantOut'];
 export type GridAxisIn = components['schemas']['GridAxisIn'];
+export type GroupGrantIn = components['schemas']['GroupGrantIn'];
 export type GroupOut = components['schemas']['GroupOut'];
 export type GroupRef = components['schemas']['GroupRef'];
 export type GroupResult = components['schemas']['GroupResult'];
 export type GroupsIn = components['schemas']['GroupsIn'];
 export type GroupsOut = components['schemas']['GroupsOut'];
 export type HeadOut = components['schemas']['HeadOut'];
+export type Health = components['schemas']['Health'];
 export type HealthOut = components['schemas']['HealthOut'];
 export type HolderOut = components['schemas']['HolderOut'];
 export type IdentityOut = components['schemas']['IdentityOut'];
@@ -12285,6 +15857,9 @@ export type LimitOut = components['schemas']['LimitOut'];
 export type LookOut = components['schemas']['LookOut'];
 export type MailIn = components['schemas']['MailIn'];
 export type MailOut = components['schemas']['MailOut'];
+export type ManagedBy = components['schemas']['ManagedBy'];
+export type ManifestLine = components['schemas']['ManifestLine'];
+export type ManifestPage = components['schemas']['ManifestPage'];
 export type MemberOut = components['schemas']['MemberOut'];
 export type MemberPage = components['schemas']['MemberPage'];
 export type Missed = components['schemas']['Missed'];
@@ -12307,6 +15882,14 @@ export type ParameterOut = components['schemas']['ParameterOut'];
 export type ParameterType = components['schemas']['ParameterType'];
 export type PasswordOut = components['schemas']['PasswordOut'];
 export type PermissionOut = components['schemas']['PermissionOut'];
+export type PlatformDataset = components['schemas']['PlatformDataset'];
+export type PlatformDatasetIn = components['schemas']['PlatformDatasetIn'];
+export type PlatformDatasetPage = components['schemas']['PlatformDatasetPage'];
+export type PlatformDatasetPatch = components['schemas']['PlatformDatasetPatch'];
+export type PlatformGrantOut = components['schemas']['PlatformGrantOut'];
+export type PlatformSecretIn = components['schemas']['PlatformSecretIn'];
+export type PlatformSecretList = components['schemas']['PlatformSecretList'];
+export type PlatformSecretOut = components['schemas']['PlatformSecretOut'];
 export type PointOut = components['schemas']['PointOut'];
 export type PointPage = components['schemas']['PointPage'];
 export type PreviewIn = components['schemas']['PreviewIn'];
@@ -12320,12 +15903,14 @@ export type RefusedOut = components['schemas']['RefusedOut'];
 export type RegisterIn = components['schemas']['RegisterIn'];
 export type RegisteredOut = components['schemas']['RegisteredOut'];
 export type RerunIn = components['schemas']['RerunIn'];
+export type ResizeIn = components['schemas']['ResizeIn'];
 export type ResumeIn = components['schemas']['ResumeIn'];
 export type RetryIn = components['schemas']['RetryIn'];
 export type RetryOn = components['schemas']['RetryOn'];
 export type RevocationList = components['schemas']['RevocationList'];
 export type RevocationOut = components['schemas']['RevocationOut'];
 export type RevocationReason = components['schemas']['RevocationReason'];
+export type RevokedOut = components['schemas']['RevokedOut'];
 export type Role = components['schemas']['Role'];
 export type RunReason = components['schemas']['RunReason'];
 export type RunState = components['schemas']['RunState'];
@@ -12339,13 +15924,17 @@ export type ScheduleRunOut = components['schemas']['ScheduleRunOut'];
 export type ScheduleRunPage = components['schemas']['ScheduleRunPage'];
 export type ScheduleState = components['schemas']['ScheduleState'];
 export type SecretIn = components['schemas']['SecretIn'];
+export type SecretKind = components['schemas']['SecretKind'];
 export type SecretList = components['schemas']['SecretList'];
 export type SecretOut = components['schemas']['SecretOut'];
+export type SecretUseOut = components['schemas']['SecretUseOut'];
 export type SeriesOut = components['schemas']['SeriesOut'];
 export type ServerOut = components['schemas']['ServerOut'];
 export type SettingsIn = components['schemas']['SettingsIn'];
 export type SettingsOut = components['schemas']['SettingsOut'];
+export type SourceHealthOut = components['schemas']['SourceHealthOut'];
 export type SourceIn = components['schemas']['SourceIn'];
+export type SourceKind = components['schemas']['SourceKind'];
 export type Standing = components['schemas']['Standing'];
 export type SweepDetail = components['schemas']['SweepDetail'];
 export type SweepEdit = components['schemas']['SweepEdit'];
@@ -12354,8 +15943,11 @@ export type SweepJobIn = components['schemas']['SweepJobIn'];
 export type SweepOut = components['schemas']['SweepOut'];
 export type SweepPage = components['schemas']['SweepPage'];
 export type SweepPreview = components['schemas']['SweepPreview'];
+export type TableOut = components['schemas']['TableOut'];
 export type TagList = components['schemas']['TagList'];
 export type TagOut = components['schemas']['TagOut'];
+export type TaskKind = components['schemas']['TaskKind'];
+export type TaskState = components['schemas']['TaskState'];
 export type TokenIn = components['schemas']['TokenIn'];
 export type Topic = components['schemas']['Topic'];
 export type Trend = components['schemas']['Trend'];
@@ -12364,6 +15956,8 @@ export type Trigger = components['schemas']['Trigger'];
 export type UpstreamOut = components['schemas']['UpstreamOut'];
 export type UsageLimits = components['schemas']['UsageLimits'];
 export type UsageOut = components['schemas']['UsageOut'];
+export type UseOut = components['schemas']['UseOut'];
+export type UsePage = components['schemas']['UsePage'];
 export type UserCreated = components['schemas']['UserCreated'];
 export type UserDetail = components['schemas']['UserDetail'];
 export type UserGroup = components['schemas']['UserGroup'];
@@ -12371,6 +15965,14 @@ export type UserIn = components['schemas']['UserIn'];
 export type UserOut = components['schemas']['UserOut'];
 export type UserPage = components['schemas']['UserPage'];
 export type UserPatch = components['schemas']['UserPatch'];
+export type VersionDetail = components['schemas']['VersionDetail'];
+export type VersionIn = components['schemas']['VersionIn'];
+export type VersionOut = components['schemas']['VersionOut'];
+export type VersionPage = components['schemas']['VersionPage'];
+export type VersionState = components['schemas']['VersionState'];
+export type VolumeKind = components['schemas']['VolumeKind'];
+export type VolumeOut = components['schemas']['VolumeOut'];
+export type VolumePage = components['schemas']['VolumePage'];
 export type WaitOut = components['schemas']['WaitOut'];
 export type WorkingDirectoryIn = components['schemas']['WorkingDirectoryIn'];
 export type WorkloadKind = components['schemas']['WorkloadKind'];

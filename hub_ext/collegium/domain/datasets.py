@@ -12,6 +12,10 @@ from collegium.domain.catalog import AccessMode
 from collegium.domain.errors import InvalidInput
 from collegium.domain.names import check_object_name
 
+#: Tags of one dataset, characters of a licence, keys of a source.
+MAX_TAGS, MAX_LICENCE, MAX_SOURCE = 20, 120, 100
+#: Datasets of one group, and versions of one dataset; more are a mistake in a loop.
+MAX_DATASETS, MAX_VERSIONS = 1000, 10_000
 _REFERENCE = re.compile(r"([^@]+)(?:@([1-9][0-9]{0,8}|latest))?", re.ASCII)
 
 
@@ -27,7 +31,8 @@ class VersionState(enum.StrEnum):
 @dataclass(frozen=True)
 class DatasetVersion:
     """An immutable snapshot. ``manifest`` is the SHA-256 of the list of its files; ``revision`` the commit of a git
-    source, or empty; ``columns`` and ``preview`` are of its first table, as ``services`` reads them."""
+    source, or empty; ``asked`` the branch, tag or commit that it was to be; ``owner`` whose tree it is in, as Root
+    has it; ``tables`` are its first tables with columns and a sample, as ``services`` reads them."""
 
     dataset: str
     number: int
@@ -42,6 +47,8 @@ class DatasetVersion:
     bytes: int = 0
     tables: tuple[dict[str, Any], ...] = ()
     ready_at: datetime | None = None
+    asked: str = ""
+    owner: str = ""
 
 
 class Health(enum.StrEnum):
@@ -55,13 +62,16 @@ class Health(enum.StrEnum):
 
 @dataclass(frozen=True)
 class SourceHealth:
-    """What was found when somebody looked last; ``group`` is set where it differs from group to group (claims)."""
+    """What was found when somebody looked last; ``group`` is set where it differs from group to group (claims).
+    ``files`` and ``bytes`` are of what is in it now, None where nobody counts."""
 
     dataset: str
     state: Health = Health.UNKNOWN
     message: str = ""
     checked_at: datetime | None = None
     group: str = ""
+    files: int | None = None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,9 +32,19 @@ _RESERVED = frozenset(
 _RESERVED_PREFIXES = ("COLLEGIUM_", "JUPYTERHUB_", "KUBERNETES_", "LD_", "PARAM_")
 
 
+class SecretKind(enum.StrEnum):
+    """What a secret is for: OPAQUE is a value for variables of jobs, the others have fields."""
+
+    OPAQUE = "opaque"
+    GIT = "git"
+    S3 = "s3"
+    REGISTRY = "registry"
+
+
 @dataclass(frozen=True)
 class Secret:
-    """A secret without its value, which is nowhere but sealed in the store."""
+    """A secret without its value, which is nowhere but sealed in the store. One of the group PLATFORM is kept for
+    ``groups``, ``*`` among them for all."""
 
     group: str
     name: str
@@ -42,6 +53,8 @@ class Secret:
     created_at: datetime
     updated_by: str
     updated_at: datetime
+    kind: SecretKind = SecretKind.OPAQUE
+    groups: tuple[str, ...] = ()
 
     @property
     def about(self) -> str:
@@ -51,7 +64,8 @@ class Secret:
 
 @dataclass(frozen=True)
 class SecretUse:
-    """Something that will want a secret's value: a ``schedule``, a ``sweep``, or a ``job`` that is not over."""
+    """Something that will want a secret's value: a ``schedule``, a ``sweep``, a ``job`` that is not over, a ``dataset``
+    or an ``image``."""
 
     kind: str
     id: str

@@ -15,6 +15,8 @@ from collegium.services import API_VERSION
 from collegium.services.activity.handlers import ActivityHandler, GroupActivityHandler
 from collegium.services.audit.handlers import AuditHandler, GroupAuditHandler
 from collegium.services.context import Context
+from collegium.services.datasets import handlers as datasets
+from collegium.services.datasets import platform_handlers as platform
 from collegium.services.groups.handlers import CatalogHandler, ContextHandler, EventsHandler, GroupHandler, UsageHandler
 from collegium.services.handlers import BaseHandler, NotFoundHandler
 from collegium.services.identity.handlers import IdentityHandler
@@ -52,6 +54,7 @@ from collegium.services.system import (
     ReadyHandler,
 )
 from collegium.services.users import handlers as users
+from collegium.services.volumes import handlers as volumes
 
 #: More than this is not even read to be refused.
 MAX_READ = 128 << 20
@@ -122,6 +125,21 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/settings", SettingsHandler),
     Route(f"{_GROUP}/secrets", SecretsHandler),
     Route(f"{_GROUP}/secrets/{{secret}}", SecretHandler),
+    Route(f"{_GROUP}/datasets", datasets.DatasetsHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}", datasets.DatasetHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}/versions", datasets.VersionsHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}/versions/{{version}}", datasets.VersionHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}/versions/{{version}}/manifest", datasets.ManifestHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}/uses", datasets.UsesHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}/grants/{{grantee}}", datasets.GrantHandler),
+    Route(f"{_GROUP}/datasets/{{dataset}}/copy", datasets.CopyHandler),
+    Route(f"{_API}/datasets", platform.PlatformDatasetsHandler),
+    Route(f"{_API}/datasets/{{dataset}}", platform.PlatformDatasetHandler),
+    Route(f"{_API}/datasets/{{dataset}}/grants/{{grantee}}", platform.PlatformGrantHandler),
+    Route(f"{_API}/volumes", volumes.VolumesHandler),
+    Route(f"{_API}/volumes/resize", volumes.ResizeHandler),
+    Route(f"{_API}/secrets", volumes.PlatformSecretsHandler),
+    Route(f"{_API}/secrets/{{secret}}", volumes.PlatformSecretHandler),
     Route(f"{_GROUP}/tags", TagsHandler),
     Route(f"{_GROUP}/notebook-parameters", ParametersHandler),
     Route(f"{_API}/notifications", notifications.OwnHandler),

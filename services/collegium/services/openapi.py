@@ -28,12 +28,18 @@ _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "secret": ("The secret's name.", {"type": "string", "maxLength": 63}),
     "sweep": ("The sweep's id.", {"type": "string", "maxLength": 64}),
     "job": ("The job's id.", {"type": "string", "maxLength": 64}),
+    "dataset": ("The dataset's name.", {"type": "string", "maxLength": 63}),
+    "version": ("The version's number.", {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}),
+    "grantee": ("The name of the group that is to use it; `*` is every group, for the platform.", {"type": "string"}),
     "invitation": ("The invitation's id.", {"type": "string", "maxLength": 40}),
     "user": ("The account's id at the identity provider.", {"type": "string", "maxLength": 255}),
     "path": ("The artifact's path; slashes stay as they are.", {"type": "string", "maxLength": 1024}),
+    "task": ("The task's id.", {"type": "string", "maxLength": 64}),
+    "trash": ("The id of what was deleted.", {"type": "string", "maxLength": 64}),
 }
 _WORDS = {
     206: "A part of the file.",
+    304: "The content is what the caller has.",
     400: "A field, parameter or header cannot be accepted.",
     401: "No usable token.",
     403: "Your token or your role does not allow this.",
@@ -111,6 +117,9 @@ def _operation(path: str, method: str, endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.body:
         content = {m: {"schema": _ref(endpoint.body) if m == JSON else {"type": "string"}} for m in endpoint.accepts}
         described["requestBody"] = {"required": not endpoint.optional, "content": content}
+    elif endpoint.raw:
+        content = {endpoint.raw: {"schema": {"type": "string", "format": "binary"}}}
+        described["requestBody"] = {"required": False, "content": content}
     return described
 
 
@@ -131,8 +140,14 @@ def _responses(endpoint: Endpoint, names: list[str]) -> dict[str, Any]:
     if endpoint.query:
         statuses |= {400}
     for status in sorted(statuses):
-        responses[str(status)] = {**good, "description": _WORDS[status]} if status == 206 else _error(status, endpoint)
+        responses[str(status)] = _other(status, good, endpoint)
     return responses
+
+
+def _other(status: int, good: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+    if status == 206:
+        return {**good, "description": _WORDS[status]}
+    return {"description": _WORDS[status]} if status == 304 else _error(status, endpoint)
 
 
 def _error(status: int, endpoint: Endpoint) -> dict[str, Any]:
@@ -164,8 +179,8 @@ def _header_parameter(header: Header) -> dict[str, Any]:
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.query is None:
         return []
-    found = []
-    for name, schema in endpoint.query.model_json_schema()["properties"].items():
+    found, described = [], endpoint.query.model_json_schema()
+    for name, schema in described["properties"].items():
         plain = {k: v for k, v in schema.items() if k not in ("title", "default", "description")}
         if "anyOf" in plain:
             # "or null" says that it may be left out, which ``required`` says already.
@@ -176,7 +191,7 @@ def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "in": "query",
-                "required": False,
+                "required": name in described.get("required", ()),
                 "description": schema.get("description", name),
                 "schema": plain,
             }
