@@ -29,6 +29,7 @@ from collegium.cipher import Cipher
 from collegium.domain.catalog import Image
 from collegium.domain.names import new_id
 from collegium.domain.resources import Resources
+from collegium.stores.port import FileStore
 from support.kubernetes_place import POD_PROGRAM, ClusterPlace
 
 PATIENCE = 30.0
@@ -356,4 +357,25 @@ def places_removed() -> Iterator[None]:
 async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """Each implementation in turn."""
     async with HARNESSES[request.param](tmp_path) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def posix(folder: Path) -> AsyncIterator[FileStore]:
+    """Folders on this machine."""
+    from collegium.stores.posix import PosixStore
+
+    made = PosixStore(folder / "files")
+    yield made
+    await made.close()
+
+
+#: Stores of files; a new one joins by a maker as above.
+STORES: dict[str, Callable[[Path], contextlib.AbstractAsyncContextManager[FileStore]]] = {"posix": posix}
+
+
+@pytest.fixture(params=sorted(STORES))
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[FileStore]:
+    """Each store of files in turn, empty."""
+    async with STORES[request.param](tmp_path) as made:
         yield made
