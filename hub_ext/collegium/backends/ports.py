@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from collegium.domain.catalog import Image, Placement
+from collegium.domain.catalog import Dataset, Image, Placement
+from collegium.domain.datasets import SourceHealth
 from collegium.domain.jobs import JobReason, WorkingDirectory
+from collegium.domain.mounts import Mount, MountAbilities
 from collegium.domain.quota import Limits
 from collegium.domain.resources import Resources
 from collegium.domain.usage import Usage
@@ -54,6 +56,9 @@ class RunRequest:
     A backend keeps them where nobody but the run can read them and no longer than the run goes on, and what LogSource
     gives never holds them (``collegium.domain.secrets.shapes``): it masks them before they are stored wherever it
     writes the log itself, else whenever it reads and for good once the run is over. Artifacts are the run's own affair.
+
+    ``mounts`` are the shared files and datasets that it finds; those with a problem are left out. Whoever asks has seen
+    to it that their trees are there.
     """
 
     key: str
@@ -68,6 +73,7 @@ class RunRequest:
     placement: Placement = field(default_factory=Placement)
     timeout_seconds: int = 0
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mounts: Sequence[Mount] = ()
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,20 @@ class GroupSpace(Protocol):
         """Remove the group's space, but no data."""
 
 
+class DatasetSources(Protocol):
+    """Datasets that are not in the file store, where a group's workloads run."""
+
+    async def ensure(self, group: str, mounts: Sequence[Mount]) -> None:
+        """Make what workloads of the group need to mount these, and remove what they need no more and none of them has.
+
+        One source that is not well keeps no other: what could not be made is found by ``look``. Raises Unavailable.
+        """
+
+    async def look(self, group: str, dataset: Dataset) -> SourceHealth:
+        """Whether workloads of this group can have this dataset now, by a look at its source; cheap enough to be asked
+        every minute. UNKNOWN if that cannot be seen from here. The answer names no group where it holds for all."""
+
+
 class StartFailed(Exception):
     """This run cannot start, and trying again will not help. The message may be shown."""
 
@@ -211,7 +231,8 @@ class Backend:
 
     ``close`` lets go of connections and tasks, where a backend has any; it runs on the loop that used them. ``follow``
     takes whom to call on the running loop as soon as a run may have begun or ended, and answers with what ends that;
-    it spares waiting, and ``observe`` alone says what is.
+    it spares waiting, and ``observe`` alone says what is. ``mounts`` says what can be mounted here, and ``sources`` looks
+    after datasets that are not in the file store.
     """
 
     name: str
@@ -222,6 +243,8 @@ class Backend:
     notice: str = ""
     close: Callable[[], Awaitable[None]] | None = None
     follow: Callable[[Callable[[], object]], Callable[[], None]] | None = None
+    mounts: MountAbilities = field(default_factory=MountAbilities)
+    sources: DatasetSources | None = None
 
 
 def literal(text: str) -> str:

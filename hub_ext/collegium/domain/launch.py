@@ -9,6 +9,7 @@ from typing import Any
 from collegium.domain.catalog import Image, InstanceType, Offer
 from collegium.domain.errors import Forbidden, InvalidInput, NotFound, NotGranted
 from collegium.domain.groups import Actor
+from collegium.domain.mounts import Mount
 from collegium.domain.names import check_group_name, check_object_name
 from collegium.domain.policy import Operation, explain
 from collegium.domain.resources import Resources
@@ -53,13 +54,17 @@ class LaunchOptions:
 
 @dataclass(frozen=True)
 class LaunchSpec:
-    """What will run: the resolved, granted choice. Stored with the workload as its launch manifest."""
+    """What will run: the resolved, granted choice. Stored with the workload as its launch manifest.
+
+    ``mounts`` are filled in by whoever knows the place where it will run.
+    """
 
     group: str
     user: str
     instance_type: InstanceType
     image: Image
     environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def resources(self) -> Resources:
