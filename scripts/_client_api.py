@@ -136,8 +136,9 @@ def short_names(schemas: dict[str, Any]) -> dict[str, str]:
 def bodies(document: dict[str, Any]) -> Iterator[Any]:
     """Schemas of what is sent."""
     for _, _, operation in each(document):
-        if "requestBody" in operation:
-            yield operation["requestBody"]["content"][JSON]["schema"]
+        content = operation.get("requestBody", {}).get("content", {})
+        if JSON in content:
+            yield content[JSON]["schema"]
 
 
 def reachable(schemas: dict[str, Any], roots: Iterator[Any]) -> set[str]:
@@ -277,7 +278,7 @@ class Call:
         media = done.get("content", {})
         self.reply = types.of(media[JSON]["schema"]) if JSON in media else "bytes"
         #: Answers that have no end, or no bound, are not for one method call.
-        self.streamed = bool({"text/event-stream", "application/octet-stream"} & set(media))
+        self.streamed = bool({"text/event-stream", "application/octet-stream", "application/zip"} & set(media))
 
     @property
     def signature(self) -> str:
@@ -296,9 +297,13 @@ class Call:
 
 
 def calls(document: dict[str, Any], names: dict[str, str]) -> list[Call]:
-    """All operations below the API."""
-    schemas = document["components"]["schemas"]
-    return [Call(method, path, operation, names, schemas) for method, path, operation in each(document)]
+    """All operations below the API, but for those that take a body as it comes: they are written by hand."""
+    schemas, found = document["components"]["schemas"], each(document)
+    return [Call(method, path, o, names, schemas) for method, path, o in found if not _raw(o)]
+
+
+def _raw(operation: dict[str, Any]) -> bool:
+    return JSON not in operation.get("requestBody", {}).get("content", {JSON: None})
 
 
 def operations(document: dict[str, Any], names: dict[str, str]) -> str:

@@ -529,6 +529,86 @@ class Methods:
             operations.get_groups_group_schedules_schedule_runs(group, schedule, limit=limit, cursor=cursor)
         )
 
+    def get_groups_group_files(
+        self,
+        group: str,
+        *,
+        path: str | None = None,
+        sort: str | None = None,
+        descending: bool | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.EntryPage:
+        """What is in a folder, or was found below it."""
+        return self.send(
+            operations.get_groups_group_files(
+                group, path=path, sort=sort, descending=descending, search=search, limit=limit, cursor=cursor
+            )
+        )
+
+    def get_groups_group_files_entry(self, group: str, *, path: str) -> m.EntryDetail:
+        """One file or folder."""
+        return self.send(operations.get_groups_group_files_entry(group, path=path))
+
+    def get_groups_group_files_preview(self, group: str, *, path: str, rows: int | None = None) -> m.FilePreviewOut:
+        """What a file looks like."""
+        return self.send(operations.get_groups_group_files_preview(group, path=path, rows=rows))
+
+    def get_groups_group_files_checksum(self, group: str, *, path: str) -> m.ChecksumOut:
+        """The SHA-256 of a file."""
+        return self.send(operations.get_groups_group_files_checksum(group, path=path))
+
+    def post_groups_group_files_folders(self, group: str, body: m.FolderIn | Mapping[str, Any]) -> m.EntryOut:
+        """Make a folder."""
+        return self.send(operations.post_groups_group_files_folders(group, body))
+
+    def post_groups_group_files_move(self, group: str, body: m.MoveIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Move or rename."""
+        return self.send(operations.post_groups_group_files_move(group, body))
+
+    def post_groups_group_files_copy(self, group: str, body: m.MoveIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Copy."""
+        return self.send(operations.post_groups_group_files_copy(group, body))
+
+    def post_groups_group_files_delete(self, group: str, body: m.DeleteIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Put into the trash."""
+        return self.send(operations.post_groups_group_files_delete(group, body))
+
+    def get_groups_group_files_tasks(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.FileTaskPage:
+        """Work on files, newest first."""
+        return self.send(operations.get_groups_group_files_tasks(group, limit=limit, cursor=cursor))
+
+    def get_groups_group_files_tasks_task(self, group: str, task: str) -> m.FileTaskOut:
+        """How far one is."""
+        return self.send(operations.get_groups_group_files_tasks_task(group, task))
+
+    def get_groups_group_files_trash(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.TrashPage:
+        """What was deleted, latest first."""
+        return self.send(operations.get_groups_group_files_trash(group, limit=limit, cursor=cursor))
+
+    def delete_groups_group_files_trash(self, group: str) -> m.PurgedOut:
+        """Empty the trash."""
+        return self.send(operations.delete_groups_group_files_trash(group))
+
+    def delete_groups_group_files_trash_trash(self, group: str, trash: str) -> m.PurgedOut:
+        """Remove for good."""
+        return self.send(operations.delete_groups_group_files_trash_trash(group, trash))
+
+    def post_groups_group_files_trash_trash_restore(
+        self, group: str, trash: str, body: m.RestoreIn | Mapping[str, Any] | None = None
+    ) -> m.FileTaskOut:
+        """Put back from the trash."""
+        return self.send(operations.post_groups_group_files_trash_trash_restore(group, trash, body))
+
+    def get_groups_group_files_storage(self, group: str) -> m.StorageOut:
+        """How much the group stores."""
+        return self.send(operations.get_groups_group_files_storage(group))
+
     def get_groups_group_jobs(
         self,
         group: str,
@@ -1154,6 +1234,88 @@ class AsyncMethods:
         return await self.send(
             operations.get_groups_group_schedules_schedule_runs(group, schedule, limit=limit, cursor=cursor)
         )
+
+    async def get_groups_group_files(
+        self,
+        group: str,
+        *,
+        path: str | None = None,
+        sort: str | None = None,
+        descending: bool | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> m.EntryPage:
+        """What is in a folder, or was found below it."""
+        return await self.send(
+            operations.get_groups_group_files(
+                group, path=path, sort=sort, descending=descending, search=search, limit=limit, cursor=cursor
+            )
+        )
+
+    async def get_groups_group_files_entry(self, group: str, *, path: str) -> m.EntryDetail:
+        """One file or folder."""
+        return await self.send(operations.get_groups_group_files_entry(group, path=path))
+
+    async def get_groups_group_files_preview(
+        self, group: str, *, path: str, rows: int | None = None
+    ) -> m.FilePreviewOut:
+        """What a file looks like."""
+        return await self.send(operations.get_groups_group_files_preview(group, path=path, rows=rows))
+
+    async def get_groups_group_files_checksum(self, group: str, *, path: str) -> m.ChecksumOut:
+        """The SHA-256 of a file."""
+        return await self.send(operations.get_groups_group_files_checksum(group, path=path))
+
+    async def post_groups_group_files_folders(self, group: str, body: m.FolderIn | Mapping[str, Any]) -> m.EntryOut:
+        """Make a folder."""
+        return await self.send(operations.post_groups_group_files_folders(group, body))
+
+    async def post_groups_group_files_move(self, group: str, body: m.MoveIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Move or rename."""
+        return await self.send(operations.post_groups_group_files_move(group, body))
+
+    async def post_groups_group_files_copy(self, group: str, body: m.MoveIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Copy."""
+        return await self.send(operations.post_groups_group_files_copy(group, body))
+
+    async def post_groups_group_files_delete(self, group: str, body: m.DeleteIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Put into the trash."""
+        return await self.send(operations.post_groups_group_files_delete(group, body))
+
+    async def get_groups_group_files_tasks(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.FileTaskPage:
+        """Work on files, newest first."""
+        return await self.send(operations.get_groups_group_files_tasks(group, limit=limit, cursor=cursor))
+
+    async def get_groups_group_files_tasks_task(self, group: str, task: str) -> m.FileTaskOut:
+        """How far one is."""
+        return await self.send(operations.get_groups_group_files_tasks_task(group, task))
+
+    async def get_groups_group_files_trash(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.TrashPage:
+        """What was deleted, latest first."""
+        return await self.send(operations.get_groups_group_files_trash(group, limit=limit, cursor=cursor))
+
+    async def delete_groups_group_files_trash(self, group: str) -> m.PurgedOut:
+        """Empty the trash."""
+        return await self.send(operations.delete_groups_group_files_trash(group))
+
+    async def delete_groups_group_files_trash_trash(self, group: str, trash: str) -> m.PurgedOut:
+        """Remove for good."""
+        return await self.send(operations.delete_groups_group_files_trash_trash(group, trash))
+
+    async def post_groups_group_files_trash_trash_restore(
+        self, group: str, trash: str, body: m.RestoreIn | Mapping[str, Any] | None = None
+    ) -> m.FileTaskOut:
+        """Put back from the trash."""
+        return await self.send(operations.post_groups_group_files_trash_trash_restore(group, trash, body))
+
+    async def get_groups_group_files_storage(self, group: str) -> m.StorageOut:
+        """How much the group stores."""
+        return await self.send(operations.get_groups_group_files_storage(group))
 
     async def get_groups_group_jobs(
         self,

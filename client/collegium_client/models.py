@@ -37,6 +37,14 @@ class BulkAction(enum.StrEnum):
     DELETE = "delete"
 
 
+class CellKind(enum.StrEnum):
+    """Cells of a notebook."""
+
+    CODE = "code"
+    MARKDOWN = "markdown"
+    RAW = "raw"
+
+
 class ChannelKind(enum.StrEnum):
     """How a channel speaks."""
 
@@ -60,6 +68,13 @@ class Ending(enum.StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     DONE = "done"
+
+
+class EntryKind(enum.StrEnum):
+    """What a path leads to. Links, devices and pipes are nothing at all here."""
+
+    FILE = "file"
+    FOLDER = "folder"
 
 
 class Goal(enum.StrEnum):
@@ -177,6 +192,17 @@ class ParameterType(enum.StrEnum):
     LIST = "list"
     OBJECT = "object"
     ANY = "any"
+
+
+class PreviewKind(enum.StrEnum):
+    """How a file can be shown."""
+
+    IMAGE = "image"
+    TEXT = "text"
+    TABLE = "table"
+    NOTEBOOK = "notebook"
+    PDF = "pdf"
+    NONE = "none"
 
 
 class QueueMode(enum.StrEnum):
@@ -542,6 +568,21 @@ class CatalogOut(Reply):
     datasets: list[DatasetOut]
 
 
+class CellOut(Reply):
+    """A cell of a notebook."""
+
+    type: Annotated[CellKind | str, _OPEN]
+    source: str
+    outputs: list[CellOutputOut]
+
+
+class CellOutputOut(Reply):
+    """One thing that a cell showed; ``image`` is a PNG as a ``data:`` URL."""
+
+    text: str | None = None
+    image: str | None = None
+
+
 class ChannelIn(Request):
     """Where notifications of a group go: e-mail addresses, a webhook, or an incoming webhook as Slack has it."""
 
@@ -588,6 +629,14 @@ class ChannelPatch(Request):
     secret: str | None = None
     events: list[Topic] | None = None
     enabled: bool | None = None
+
+
+class ChecksumOut(Reply):
+    """The SHA-256 of a file as it was when it had this ``etag``."""
+
+    path: str
+    etag: str
+    sha256: str
 
 
 class ColumnOut(Reply):
@@ -745,6 +794,12 @@ class DatasetSummary(Reply):
     updated_at: datetime | None
 
 
+class DeleteIn(Request):
+    """What to put into the trash."""
+
+    paths: list[str]
+
+
 class DeletedOut(Reply):
     """What is gone."""
 
@@ -816,6 +871,45 @@ class EndingHolder(Reply):
     live: bool
 
 
+class EntryDetail(Reply):
+    """One file or folder, and where it is found elsewhere."""
+
+    name: str
+    path: str
+    kind: Annotated[EntryKind | str, _OPEN]
+    size: int
+    modified_at: datetime | None
+    etag: str
+    media_type: str
+    writable: bool
+    sha256: str | None
+    preview: Annotated[PreviewKind | str, _OPEN]
+    mounted_at: str
+    uri: str
+
+
+class EntryOut(Reply):
+    """A file or folder. Folders have the size 0 and no ``etag``; some stores know no time of theirs."""
+
+    name: str
+    path: str
+    kind: Annotated[EntryKind | str, _OPEN]
+    size: int
+    modified_at: datetime | None
+    etag: str
+    media_type: str
+
+
+class EntryPage(Reply):
+    """A part of a folder, or of what was found in it: there, pages may be short or empty before the end."""
+
+    path: str
+    writable: bool
+    items: list[EntryOut]
+    next_cursor: str | None = None
+    storage: StorageShare | None = None
+
+
 class ErrorBody(Reply):
     """``code`` for programs, ``message`` for people, ``details`` facts."""
 
@@ -858,6 +952,18 @@ class FileCount(Reply):
     bytes: int
 
 
+class FilePreviewOut(Reply):
+    """What a file looks like. ``none`` comes with a ``reason``; ``image`` and ``pdf`` are shown from their content."""
+
+    kind: Annotated[PreviewKind | str, _OPEN]
+    reason: str = ""
+    text: str | None = None
+    truncated: bool = False
+    columns: list[ColumnOut] | None = None
+    rows: list[list[Any]] | None = None
+    cells: list[CellOut] | None = None
+
+
 class FileTaskOut(Reply):
     """Work on files. Short work has ended when the request that asked for it is answered."""
 
@@ -872,6 +978,19 @@ class FileTaskOut(Reply):
     message: str
     created_at: datetime
     finished_at: datetime | None
+
+
+class FileTaskPage(Reply):
+    """Work on the group's files, newest first."""
+
+    items: list[FileTaskOut]
+    next_cursor: str | None = None
+
+
+class FolderIn(Request):
+    """A folder to make, with those above it."""
+
+    path: str
 
 
 class GrantIn(Request):
@@ -1353,6 +1472,14 @@ class MissingOut(Reply):
     how: str
 
 
+class MoveIn(Request):
+    """What to move or rename, or to copy, and to where."""
+
+    source: str
+    target: str
+    replace: bool = False
+
+
 class NotebookIn(Request):
     """A notebook to run with papermill."""
 
@@ -1595,6 +1722,13 @@ class PreviewOut(Reply):
     items: list[DueOut]
 
 
+class PurgedOut(Reply):
+    """What is gone for good."""
+
+    count: int
+    size: int
+
+
 class QueueIn(Request):
     """Open the queue, pause it (jobs are taken and none starts), or drain it (none is taken, those there go on)."""
 
@@ -1680,6 +1814,12 @@ class ResizeIn(Request):
     group: str | None = None
     name: str
     size: str | int
+
+
+class RestoreIn(Request):
+    """Where to put it back."""
+
+    path: str | None = None
 
 
 class ResumeIn(Request):
@@ -1954,6 +2094,28 @@ class SourceIn(Request):
     source: str
 
 
+class StorageOut(Reply):
+    """What the group stores: ``used`` counts files, trash and unfinished uploads alike.
+
+    ``uploads`` is kept for uploads under way and counts against the limit, too. Files that servers and jobs write count
+    when they are measured next.
+    """
+
+    used: int
+    files: int
+    limit: int | None
+    uploads: int
+    trash: int
+    measured_at: datetime | None
+
+
+class StorageShare(Reply):
+    """What the owner of these files stores, in bytes; ``limit`` null is none."""
+
+    used: int
+    limit: int | None
+
+
 class SweepDetail(Reply):
     """A sweep with its job and its space as they were asked for, what that resolved to, and its history."""
 
@@ -2093,6 +2255,27 @@ class TokenIn(Request):
     """What stands behind the # of a link."""
 
     token: str
+
+
+class TrashOut(Reply):
+    """Something that was deleted, and until when it can be restored."""
+
+    id: str
+    path: str
+    name: str
+    kind: Annotated[EntryKind | str, _OPEN]
+    size: int
+    files: int
+    deleted_by: str
+    deleted_at: datetime
+    expires_at: datetime
+
+
+class TrashPage(Reply):
+    """What was deleted, latest first."""
+
+    items: list[TrashOut]
+    next_cursor: str | None = None
 
 
 class Trend(Reply):

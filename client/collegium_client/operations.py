@@ -686,6 +686,140 @@ def get_groups_group_schedules_schedule_runs(
     )
 
 
+def get_groups_group_files(
+    group: str,
+    *,
+    path: str | None = None,
+    sort: str | None = None,
+    descending: bool | None = None,
+    search: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Operation[m.EntryPage]:
+    """What is in a folder, or was found below it."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/files",
+        m.EntryPage,
+        query={
+            "path": path,
+            "sort": sort,
+            "descending": descending,
+            "search": search,
+            "limit": limit,
+            "cursor": cursor,
+        },
+    )
+
+
+def get_groups_group_files_entry(group: str, *, path: str) -> Operation[m.EntryDetail]:
+    """One file or folder."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/entry", m.EntryDetail, query={"path": path})
+
+
+def get_groups_group_files_content(
+    group: str,
+    *,
+    path: str,
+    download: bool | None = None,
+    range: str | None = None,
+    if_range: str | None = None,
+    if_none_match: str | None = None,
+) -> Operation[bytes]:
+    """A file's bytes."""
+    return Operation(
+        "GET",
+        f"/api/v1/groups/{place(group)}/files/content",
+        bytes,
+        query={"path": path, "download": download},
+        headers={"Range": range, "If-Range": if_range, "If-None-Match": if_none_match},
+    )
+
+
+def get_groups_group_files_preview(group: str, *, path: str, rows: int | None = None) -> Operation[m.FilePreviewOut]:
+    """What a file looks like."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/files/preview", m.FilePreviewOut, query={"path": path, "rows": rows}
+    )
+
+
+def get_groups_group_files_checksum(group: str, *, path: str) -> Operation[m.ChecksumOut]:
+    """The SHA-256 of a file."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/checksum", m.ChecksumOut, query={"path": path})
+
+
+def get_groups_group_files_archive(group: str, *, path: list[str]) -> Operation[bytes]:
+    """Files and folders as one zip archive."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/archive", bytes, query={"path": path})
+
+
+def post_groups_group_files_folders(group: str, body: m.FolderIn | Mapping[str, Any]) -> Operation[m.EntryOut]:
+    """Make a folder."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/folders", m.EntryOut, body=body)
+
+
+def post_groups_group_files_move(group: str, body: m.MoveIn | Mapping[str, Any]) -> Operation[m.FileTaskOut]:
+    """Move or rename."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/move", m.FileTaskOut, body=body)
+
+
+def post_groups_group_files_copy(group: str, body: m.MoveIn | Mapping[str, Any]) -> Operation[m.FileTaskOut]:
+    """Copy."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/copy", m.FileTaskOut, body=body)
+
+
+def post_groups_group_files_delete(group: str, body: m.DeleteIn | Mapping[str, Any]) -> Operation[m.FileTaskOut]:
+    """Put into the trash."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/delete", m.FileTaskOut, body=body)
+
+
+def get_groups_group_files_tasks(
+    group: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.FileTaskPage]:
+    """Work on files, newest first."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/files/tasks", m.FileTaskPage, query={"limit": limit, "cursor": cursor}
+    )
+
+
+def get_groups_group_files_tasks_task(group: str, task: str) -> Operation[m.FileTaskOut]:
+    """How far one is."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/tasks/{place(task)}", m.FileTaskOut)
+
+
+def get_groups_group_files_trash(
+    group: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.TrashPage]:
+    """What was deleted, latest first."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/files/trash", m.TrashPage, query={"limit": limit, "cursor": cursor}
+    )
+
+
+def delete_groups_group_files_trash(group: str) -> Operation[m.PurgedOut]:
+    """Empty the trash."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/files/trash", m.PurgedOut)
+
+
+def delete_groups_group_files_trash_trash(group: str, trash: str) -> Operation[m.PurgedOut]:
+    """Remove for good."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/files/trash/{place(trash)}", m.PurgedOut)
+
+
+def post_groups_group_files_trash_trash_restore(
+    group: str, trash: str, body: m.RestoreIn | Mapping[str, Any] | None = None
+) -> Operation[m.FileTaskOut]:
+    """Put back from the trash."""
+    return Operation(
+        "POST", f"/api/v1/groups/{place(group)}/files/trash/{place(trash)}/restore", m.FileTaskOut, body=body
+    )
+
+
+def get_groups_group_files_storage(group: str) -> Operation[m.StorageOut]:
+    """How much the group stores."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/storage", m.StorageOut)
+
+
 def get_groups_group_jobs(
     group: str,
     *,

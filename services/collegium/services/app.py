@@ -17,6 +17,8 @@ from collegium.services.audit.handlers import AuditHandler, GroupAuditHandler
 from collegium.services.context import Context
 from collegium.services.datasets import handlers as datasets
 from collegium.services.datasets import platform_handlers as platform
+from collegium.services.files import content_handlers as file_contents
+from collegium.services.files import handlers as files
 from collegium.services.groups.handlers import CatalogHandler, ContextHandler, EventsHandler, GroupHandler, UsageHandler
 from collegium.services.handlers import BaseHandler, NotFoundHandler
 from collegium.services.identity.handlers import IdentityHandler
@@ -161,6 +163,22 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/schedules/{{schedule}}/resume", schedules.ResumeHandler),
     Route(f"{_GROUP}/schedules/{{schedule}}/run", schedules.RunNowHandler),
     Route(f"{_GROUP}/schedules/{{schedule}}/runs", schedules.RunsHandler),
+    Route(f"{_GROUP}/files", files.BrowseHandler),
+    Route(f"{_GROUP}/files/entry", files.EntryHandler),
+    Route(f"{_GROUP}/files/content", file_contents.ContentHandler),
+    Route(f"{_GROUP}/files/preview", file_contents.PreviewHandler),
+    Route(f"{_GROUP}/files/checksum", file_contents.ChecksumHandler),
+    Route(f"{_GROUP}/files/archive", file_contents.ArchiveHandler),
+    Route(f"{_GROUP}/files/folders", files.FoldersHandler),
+    Route(f"{_GROUP}/files/move", files.MoveHandler),
+    Route(f"{_GROUP}/files/copy", files.CopyHandler),
+    Route(f"{_GROUP}/files/delete", files.DeleteHandler),
+    Route(f"{_GROUP}/files/tasks", files.TasksHandler),
+    Route(f"{_GROUP}/files/tasks/{{task}}", files.TaskHandler),
+    Route(f"{_GROUP}/files/trash", files.TrashHandler),
+    Route(f"{_GROUP}/files/trash/{{trash}}", files.TrashedHandler),
+    Route(f"{_GROUP}/files/trash/{{trash}}/restore", files.RestoreHandler),
+    Route(f"{_GROUP}/files/storage", files.StorageHandler),
     Route(f"{_GROUP}/jobs", JobsHandler),
     # Fixed names first: they would pass for ids.
     Route(f"{_GROUP}/jobs/batch", BatchHandler),

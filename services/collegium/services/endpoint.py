@@ -43,6 +43,8 @@ class Endpoint:
     accepts: tuple[str, ...] = (JSON,)
     #: May the body be left out?
     optional: bool = False
+    #: Media type of a body that is taken as it comes, such as a file's content.
+    raw: str = ""
     query: type[BaseModel] | None = None
     headers: tuple[Header, ...] = ()
     answers: tuple[Header, ...] = ()

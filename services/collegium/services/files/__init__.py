@@ -1,0 +1,1 @@
+"""Shared files of groups: browsed, read, written, moved, thrown away and brought back."""
