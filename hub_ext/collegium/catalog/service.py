@@ -175,7 +175,7 @@ def _changes(uow: UnitOfWork, wanted: Declared) -> list[Change]:
         ),
         *_compare_list("image", [i for i in uow.catalog.images() if i.managed_by is by_file], wanted.images),
         *_compare_list("dataset", [d for d in uow.catalog.datasets() if d.managed_by is by_file], wanted.datasets),
-        *_compare("grant", _grants(uow.catalog.grants()), _grants(wanted.grants)),
+        *_compare("grant", _grants(g for g in uow.catalog.grants() if g.managed_by is by_file), _grants(wanted.grants)),
     ]
 
 
@@ -208,7 +208,7 @@ def _refuse_foreign(uow: UnitOfWork, wanted: Declared) -> None:
         ("group", uow.groups.all(), wanted.groups),
         ("instance type", uow.catalog.instance_types(), wanted.instance_types),
         ("image", uow.catalog.images(), wanted.images),
-        ("dataset", uow.catalog.datasets(), wanted.datasets),
+        ("dataset", [*uow.catalog.datasets(), *uow.datasets.deleting()], wanted.datasets),
     )
     for what, have, want in sections:
         taken = {i.name for i in have if i.managed_by is ManagedBy.API} & {i.name for i in want}

@@ -41,8 +41,8 @@ class Catalog:
         return [_image(r) for r in self._rows(t.images)]
 
     def datasets(self) -> list[Dataset]:
-        """All, in order."""
-        return [_dataset(r) for r in self._rows(t.datasets)]
+        """All but those being deleted, in order."""
+        return [dataset_of(r) for r in self._rows(t.datasets) if r.deleting_at is None]
 
     def grants(self, group: str | None = None) -> list[Grant]:
         """All grants, or those that apply to one group."""
@@ -51,7 +51,13 @@ class Catalog:
         if group is not None:
             statement = statement.where(g.group_name.in_([group, EVERY_GROUP]))
         return [
-            Grant(r.group_name, GrantKind(r.kind), r.name, AccessMode(r.access) if r.access else None)
+            Grant(
+                r.group_name,
+                GrantKind(r.kind),
+                r.name,
+                AccessMode(r.access) if r.access else None,
+                ManagedBy(r.managed_by),
+            )
             for r in self._c.execute(statement)
         ]
 
@@ -91,12 +97,21 @@ class Catalog:
         )
         for table, items in sections:
             for position, item in enumerate(items):
+                owner = {"owner": item.owner} if isinstance(item, Dataset) else {}
                 self._c.execute(
                     sa.insert(table).values(
-                        name=item.name, position=position, spec=_spec(item), managed_by=managed_by.value
+                        name=item.name, position=position, spec=_spec(item), managed_by=managed_by.value, **owner
                     )
                 )
         for grant in grants:
+            # The other manager may have made the same one.
+            self._c.execute(
+                sa.delete(t.grants).where(
+                    t.grants.c.group_name == grant.group,
+                    t.grants.c.kind == grant.kind.value,
+                    t.grants.c.name == grant.name,
+                )
+            )
             self._c.execute(
                 sa.insert(t.grants).values(
                     group_name=grant.group,
@@ -106,6 +121,9 @@ class Catalog:
                     managed_by=managed_by.value,
                 )
             )
+        # A grant must not wait for somebody else's dataset of the same name.
+        gone = t.grants.c.name.not_in(sa.select(t.datasets.c.name))
+        self._c.execute(sa.delete(t.grants).where(t.grants.c.kind == GrantKind.DATASET.value, gone))
 
     def _rows(self, table: sa.Table) -> Iterable[Any]:
         return self._c.execute(sa.select(table).order_by(table.c.position, table.c.name))
@@ -132,12 +150,7 @@ def _spec(item: InstanceType | Image | Dataset) -> dict[str, Any]:
                 "pull_secret": item.pull_secret,
             }
         case Dataset():
-            return {
-                "display_name": item.display_name,
-                "description": item.description,
-                "kind": item.kind.value,
-                "source": dict(item.source),
-            }
+            return dataset_spec(item)
 
 
 def _instance_type(row: Any) -> InstanceType:
@@ -167,8 +180,32 @@ def _image(row: Any) -> Image:
     )
 
 
-def _dataset(row: Any) -> Dataset:
+def dataset_spec(dataset: Dataset) -> dict[str, Any]:
+    """What is stored of a dataset beside its columns."""
+    return {
+        "display_name": dataset.display_name,
+        "description": dataset.description,
+        "kind": dataset.kind.value,
+        "source": dict(dataset.source),
+        "tags": list(dataset.tags),
+        "licence": dataset.licence,
+    }
+
+
+def dataset_of(row: Any) -> Dataset:
+    """A row of ``datasets``."""
     s = row.spec
     return Dataset(
-        row.name, s["display_name"], SourceKind(s["kind"]), s["source"], s["description"], ManagedBy(row.managed_by)
+        row.name,
+        s["display_name"],
+        SourceKind(s["kind"]),
+        s["source"],
+        s["description"],
+        ManagedBy(row.managed_by),
+        tuple(s.get("tags", ())),
+        s.get("licence", ""),
+        row.owner,
+        row.created_by,
+        row.created_at,
+        row.updated_at,
     )

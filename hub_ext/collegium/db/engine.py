@@ -24,6 +24,8 @@ from collegium.db.accounts import Groups, Memberships, Users
 from collegium.db.audit import Audit
 from collegium.db.catalog import Catalog
 from collegium.db.channels import Channels, OwnNotifications
+from collegium.db.dataset_records import DatasetHealth, DatasetUses, DatasetVersions
+from collegium.db.datasets import Datasets
 from collegium.db.deliveries import Deliveries, NotificationCursors
 from collegium.db.dependencies import Dependencies
 from collegium.db.events import Events, IdempotencyKeys
@@ -77,6 +79,10 @@ class UnitOfWork:
         self.schedule_runs = ScheduleRuns(connection)
         self.secrets = Secrets(connection)
         self.sweeps = Sweeps(connection)
+        self.datasets = Datasets(connection)
+        self.dataset_versions = DatasetVersions(connection)
+        self.dataset_health = DatasetHealth(connection)
+        self.dataset_uses = DatasetUses(connection)
         self.channels = Channels(connection)
         self.own_notifications = OwnNotifications(connection)
         self.deliveries = Deliveries(connection)

@@ -14,6 +14,9 @@ secrets = sa.Table(
     sa.Column("description", sa.Text, nullable=False),
     # Never the value itself: see collegium.cipher.
     sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, server_default="opaque"),
+    # Of the platform's: the groups that may use it, "*" among them for all.
+    sa.Column("groups", sa.JSON),
     sa.Column("created_by", sa.String(128), nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_by", sa.String(128), nullable=False),

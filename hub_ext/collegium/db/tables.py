@@ -102,6 +102,13 @@ datasets = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("managed_by", sa.String(8), nullable=False),
+    # The group whose it is, empty for the platform's own.
+    sa.Column("owner", sa.String(30), nullable=False, server_default=""),
+    sa.Column("created_by", sa.String(128), nullable=False, server_default=""),
+    sa.Column("created_at", Moment),
+    sa.Column("updated_at", Moment),
+    # Its files are being removed, the row goes last; nobody sees it any more.
+    sa.Column("deleting_at", Moment),
 )
 
 grants = sa.Table(

@@ -133,6 +133,7 @@ class Grant:
     kind: GrantKind
     name: str
     access: AccessMode | None = None
+    managed_by: ManagedBy = ManagedBy.FILE
 
 
 @dataclass(frozen=True)
