@@ -508,6 +508,7 @@ class BatchJobIn(Request):
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
     notify: list[NotifyIn] = Field(default_factory=list)
+    datasets: list[str] | None = None
     key: str
 
 
@@ -1266,6 +1267,20 @@ class InvitationOut(Reply):
     revoked_by: str
 
 
+class JobDatasetOut(Reply):
+    """A dataset of a job. ``version`` is null for what was in it when the job started, ``path`` where the job finds it,
+    empty where it is variables; ``problem`` is why it is left out. ``enforced``: where ``access`` is ``ro``, nothing
+    can be written there.
+    """
+
+    name: str
+    version: int | None = None
+    access: Annotated[AccessMode | str, _OPEN]
+    path: str
+    problem: str = ""
+    enforced: bool = True
+
+
 class JobDetail(Reply):
     """A job with what was submitted, what it resolved to, and its history; ``dependents`` wait or waited for it."""
 
@@ -1299,6 +1314,7 @@ class JobDetail(Reply):
     values: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: int = 0
     notebook: str | None = None
+    datasets: list[JobDatasetOut] = Field(default_factory=list)
     depends_on: DependsOut | None = None
     dependents: list[str] = Field(default_factory=list)
     artifacts_gone_at: datetime | None = None
@@ -1336,6 +1352,7 @@ class JobIn(Request):
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
     notify: list[NotifyIn] = Field(default_factory=list)
+    datasets: list[str] | None = None
 
 
 class JobOut(Reply):
@@ -1374,6 +1391,7 @@ class JobOut(Reply):
     values: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: int = 0
     notebook: str | None = None
+    datasets: list[JobDatasetOut] = Field(default_factory=list)
 
 
 class JobPage(Reply):
@@ -2189,6 +2207,7 @@ class SweepJobIn(Request):
     tags: list[str] = Field(default_factory=list)
     notes: str = ""
     notify: list[NotifyIn] = Field(default_factory=list)
+    datasets: list[str] | None = None
 
 
 class SweepOut(Reply):

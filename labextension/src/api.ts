@@ -1939,6 +1939,12 @@ export interface components {
       /** Notify */
       notify?: components['schemas']['NotifyIn'][];
       /**
+       * Datasets
+       * @description What it finds below COLLEGIUM_DATASETS: `name` as it is when the job starts, `name@number`, or `name@latest`, the newest version when it is submitted. Left out, it is all that the group was granted.
+       * @default null
+       */
+      datasets?: string[] | null;
+      /**
        * Key
        * @description Names this job in `depends_on` of the others.
        */
@@ -3528,6 +3534,34 @@ export interface components {
       revoked_by: string;
     };
     /**
+     * JobDatasetOut
+     * @description A dataset of a job. ``version`` is null for what was in it when the job started, ``path`` where the job finds it,
+     *     empty where it is variables; ``problem`` is why it is left out. ``enforced``: where ``access`` is ``ro``, nothing
+     *     can be written there.
+     */
+    JobDatasetOut: {
+      /** Name */
+      name: string;
+      /**
+       * Version
+       * @default null
+       */
+      version?: number | null;
+      access: components['schemas']['AccessMode'];
+      /** Path */
+      path: string;
+      /**
+       * Problem
+       * @default
+       */
+      problem?: string;
+      /**
+       * Enforced
+       * @default true
+       */
+      enforced?: boolean;
+    };
+    /**
      * JobDetail
      * @description A job with what was submitted, what it resolved to, and its history; ``dependents`` wait or waited for it.
      */
@@ -3645,6 +3679,11 @@ export interface components {
        * @default null
        */
       notebook?: string | null;
+      /**
+       * Datasets
+       * @default []
+       */
+      datasets?: components['schemas']['JobDatasetOut'][];
       /** @default null */
       depends_on?: components['schemas']['DependsOut'] | null;
       /**
@@ -3780,6 +3819,12 @@ export interface components {
       notes?: string;
       /** Notify */
       notify?: components['schemas']['NotifyIn'][];
+      /**
+       * Datasets
+       * @description What it finds below COLLEGIUM_DATASETS: `name` as it is when the job starts, `name@number`, or `name@latest`, the newest version when it is submitted. Left out, it is all that the group was granted.
+       * @default null
+       */
+      datasets?: string[] | null;
     };
     /**
      * JobKind
@@ -3907,6 +3952,11 @@ export interface components {
        * @default null
        */
       notebook?: string | null;
+      /**
+       * Datasets
+       * @default []
+       */
+      datasets?: components['schemas']['JobDatasetOut'][];
     };
     /**
      * JobPage
@@ -5840,6 +5890,12 @@ export interface components {
       notes?: string;
       /** Notify */
       notify?: components['schemas']['NotifyIn'][];
+      /**
+       * Datasets
+       * @description What it finds below COLLEGIUM_DATASETS: `name` as it is when the job starts, `name@number`, or `name@latest`, the newest version when it is submitted. Left out, it is all that the group was granted.
+       * @default null
+       */
+      datasets?: string[] | null;
     };
     /**
      * SweepOut
@@ -18456,6 +18512,7 @@ export type InvitationCreated = components['schemas']['InvitationCreated'];
 export type InvitationIn = components['schemas']['InvitationIn'];
 export type InvitationList = components['schemas']['InvitationList'];
 export type InvitationOut = components['schemas']['InvitationOut'];
+export type JobDatasetOut = components['schemas']['JobDatasetOut'];
 export type JobDetail = components['schemas']['JobDetail'];
 export type JobEdit = components['schemas']['JobEdit'];
 export type JobIn = components['schemas']['JobIn'];

@@ -231,8 +231,8 @@ class Backend:
 
     ``close`` lets go of connections and tasks, where a backend has any; it runs on the loop that used them. ``follow``
     takes whom to call on the running loop as soon as a run may have begun or ended, and answers with what ends that;
-    it spares waiting, and ``observe`` alone says what is. ``mounts`` says what can be mounted here, and ``sources`` looks
-    after datasets that are not in the file store.
+    it spares waiting, and ``observe`` alone says what is. ``mounts`` says what can be mounted here, and ``sources``
+    looks after datasets that are not in the file store.
     """
 
     name: str

@@ -75,9 +75,9 @@ def _nowhere(dataset: Dataset) -> str:
 class MountAbilities:
     """What a place to run things can mount.
 
-    ``store`` is why trees of the file store cannot be mounted there, empty if they can; ``elsewhere`` says the same of a
-    dataset that lies somewhere else. ``enforced``: nobody can write through a mount that is read-only; ``notice`` is a
-    sentence about that for people. ``rooted``: mounts are at their very paths, else only the variables say where.
+    ``store`` is why trees of the file store cannot be mounted there, empty if they can; ``elsewhere`` says the same of
+    a dataset that lies somewhere else. ``enforced``: nobody can write through a mount that is read-only; ``notice`` is
+    a sentence about that for people. ``rooted``: mounts are at their very paths, else only the variables say where.
     """
 
     store: str = ""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from collegium.domain.catalog import AccessMode
 from collegium.domain.dependencies import MAX_UPSTREAM, Ending, Need
 from collegium.domain.jobs import JobKind, JobReason, JobState, NotifyOn
 from collegium.domain.parameters import MAX_CHOICES, MAX_PARAMETERS, ParameterType
@@ -169,6 +170,13 @@ class JobIn(Strict):
     tags: list[Tag] = Field(default_factory=list, max_length=MAX_TAGS, title="Tags")
     notes: Notes = Field(default="", title="Notes")
     notify: list[NotifyIn] = Field(default_factory=list, max_length=20, title="Notify")
+    datasets: list[Annotated[str, StringConstraints(min_length=1, max_length=80)]] | None = Field(
+        default=None,
+        max_length=100,
+        title="Datasets",
+        description="What it finds below COLLEGIUM_DATASETS: `name` as it is when the job starts, `name@number`, or"
+        " `name@latest`, the newest version when it is submitted. Left out, it is all that the group was granted.",
+    )
 
 
 class BatchJobIn(JobIn):
@@ -243,6 +251,19 @@ class WaitOut(BaseModel):
     jobs: list[str] = []
 
 
+class JobDatasetOut(BaseModel):
+    """A dataset of a job. ``version`` is null for what was in it when the job started, ``path`` where the job finds it,
+    empty where it is variables; ``problem`` is why it is left out. ``enforced``: where ``access`` is ``ro``, nothing
+    can be written there."""
+
+    name: str
+    version: int | None = None
+    access: AccessMode
+    path: str
+    problem: str = ""
+    enforced: bool = True
+
+
 class JobOut(BaseModel):
     """A job as it is now. ``queue_position`` 1 is next; amounts are quantity text.
 
@@ -279,6 +300,7 @@ class JobOut(BaseModel):
     values: dict[str, Any] = {}
     timeout_seconds: int = 0
     notebook: str | None = Field(default=None, description="Where it was below the submitter's home.")
+    datasets: list[JobDatasetOut] = []
 
 
 class BatchOut(BaseModel):
