@@ -88,6 +88,16 @@ class DatasetVersions:
         latest = {row.dataset: _version(row) for row in rows}
         return {r.dataset: VersionCount(r.n, latest.get(r.dataset)) for r in self._c.execute(counted)}
 
+    def ready_numbers(self, datasets: Collection[str]) -> dict[str, list[int]]:
+        """Of each: the numbers of versions that can be used."""
+        found: dict[str, list[int]] = {}
+        statement = sa.select(_v.dataset, _v.number).where(
+            _v.dataset.in_(list(datasets)), _v.state == VersionState.READY.value
+        )
+        for row in self._c.execute(statement.order_by(_v.number)):
+            found.setdefault(row.dataset, []).append(row.number)
+        return found
+
     def unsettled(self) -> list[DatasetVersion]:
         """Those being made or deleted, oldest first."""
         states = [VersionState.MAKING.value, VersionState.DELETING.value]

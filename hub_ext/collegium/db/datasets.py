@@ -38,6 +38,11 @@ class Datasets:
         row = self._c.execute(statement).one_or_none()
         return None if row is None else dataset_of(row)
 
+    def hold(self, names: Collection[str]) -> set[str]:
+        """Those of these that are there; nobody who takes one with ``lock`` goes on before the transaction ends."""
+        statement = sa.select(_d.name).where(_d.name.in_(list(names)), _d.deleting_at.is_(None)).order_by(_d.name)
+        return set(self._c.execute(statement.with_for_update(read=True)).scalars())
+
     def taken(self, name: str) -> bool:
         """Is the name in use, or are there versions left of one that the catalog file does not declare any more?"""
         here = sa.select(_d.name).where(_d.name == name)
