@@ -29,6 +29,7 @@ from collegium.db.datasets import Datasets
 from collegium.db.deliveries import Deliveries, NotificationCursors
 from collegium.db.dependencies import Dependencies
 from collegium.db.events import Events, IdempotencyKeys
+from collegium.db.file_tasks import FileTasks, Trash
 from collegium.db.group_settings import GroupSettingsRows
 from collegium.db.identities import GroupBindings, Identities, Providers, Revocations
 from collegium.db.invitations import Invitations
@@ -40,6 +41,7 @@ from collegium.db.operations import Leases
 from collegium.db.reservations import Reservations
 from collegium.db.schedules import ScheduleRuns, Schedules
 from collegium.db.secrets import Secrets
+from collegium.db.stored import Checksums, StoredSizes
 from collegium.db.sweeps import Sweeps
 from collegium.db.usage import JobUsage
 from collegium.domain.errors import StorageFull, Unavailable
@@ -83,6 +85,10 @@ class UnitOfWork:
         self.dataset_versions = DatasetVersions(connection)
         self.dataset_health = DatasetHealth(connection)
         self.dataset_uses = DatasetUses(connection)
+        self.stored = StoredSizes(connection)
+        self.checksums = Checksums(connection)
+        self.file_tasks = FileTasks(connection)
+        self.trash = Trash(connection)
         self.channels = Channels(connection)
         self.own_notifications = OwnNotifications(connection)
         self.deliveries = Deliveries(connection)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from collegium.domain.files import EntryKind, Size
+from collegium.domain.files import EntryKind, Root, Size
 
 #: Days for which the trash keeps what was deleted, in groups that set none.
 TRASH_DAYS = 30
-NOTHING = Size()
 #: A task without a sign of life for so long has lost its process.
 DEAD_AFTER = timedelta(seconds=30)
+NOTHING = Size()
 
 
 class TaskKind(enum.StrEnum):
@@ -60,24 +60,36 @@ class FileTask:
     sequence: int = 0
 
 
+class TrashState(enum.StrEnum):
+    """moving: the row is there, and nobody knows yet whether the store has it; kept; leaving: restored or purged now."""
+
+    MOVING = "moving"
+    KEPT = "kept"
+    LEAVING = "leaving"
+
+
 @dataclass(frozen=True)
 class TrashEntry:
-    """Something in an owner's trash. ``id`` is its ticket at the store; ``settled`` is False until the store has it:
-    killed in between, nobody knows yet whether it is there. ``root`` and ``path`` say where it was."""
+    """Something in the trash. ``id`` is its ticket at the store, ``owner`` whose storage it takes, ``group`` in whose
+    list it stands; ``area`` and ``path`` say where it was, ``shown`` how the group writes that."""
 
     id: str
     owner: str
+    group: str
     area: str
     path: str
+    shown: str
     kind: EntryKind
     deleted_by: str
     deleted_at: datetime
-    expires_at: datetime
     size: Size = NOTHING
-    settled: bool = False
-    #: The path as the group sees it, where that is not ``path``.
-    shown: str = ""
+    state: TrashState = TrashState.MOVING
     sequence: int = 0
+
+    @property
+    def root(self) -> Root:
+        """The tree that it was in."""
+        return Root(self.owner, self.area)
 
 
 @dataclass(frozen=True)

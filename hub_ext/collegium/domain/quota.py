@@ -10,6 +10,7 @@ from typing import Any
 
 from collegium.domain.errors import InvalidInput, QuotaExceeded
 from collegium.domain.resources import (
+    STORAGE,
     Resources,
     check_resource_name,
     describe_amount,
@@ -28,6 +29,10 @@ class WorkloadKind(enum.StrEnum):
     JOB = "job"
     DEPLOYMENT = "deployment"
     APP = "app"
+    #: Room for a file that is on its way.
+    UPLOAD = "upload"
+    #: Room for what a request or a task is writing: small files, copies.
+    WRITE = "write"
 
     @property
     def counted_as(self) -> str:
@@ -197,11 +202,13 @@ class GroupUsage:
     live: tuple[Reservation, ...]
     member_limits: Mapping[str, Limits] = field(default_factory=dict)
     default_member_limits: Limits = field(default_factory=Limits)
+    #: Bytes of files that the group keeps, beside what is on its way.
+    stored: int = 0
 
     @property
     def used(self) -> Resources:
         """Sum over the group."""
-        return total(r.charge for r in self.live)
+        return total([*(r.charge for r in self.live), Resources({STORAGE: self.stored})])
 
     def used_by(self, user: str) -> Resources:
         """Sum over one member."""

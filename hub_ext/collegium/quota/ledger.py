@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from collegium.db.engine import Database, UnitOfWork, now
 from collegium.domain.admission import Place, Waiting, plan_admissions
 from collegium.domain.errors import NotFound
+from collegium.domain.files import Size
 from collegium.domain.groups import Group
 from collegium.domain.names import new_id
 from collegium.domain.quota import (
@@ -54,6 +55,7 @@ def _usage(uow: UnitOfWork, group: Group) -> GroupUsage:
         live=tuple(uow.reservations.live(group.name)),
         member_limits=uow.memberships.limits_in(group.name),
         default_member_limits=group.member_limits,
+        stored=uow.stored.get(group.name).size.bytes,
     )
 
 
@@ -124,6 +126,17 @@ class Ledger:
         """Give the place back; False if there was none. Call it only when the workload is seen to be over."""
         present = uow.reservations.live_of(kind, workload_id)
         return present is not None and uow.reservations.set_released(present.id, now())
+
+    def settle(self, uow: UnitOfWork, kind: WorkloadKind, workload_id: str, owner: str, change: Size) -> None:
+        """What room was kept for is there, or is not: the place is given back and ``change`` counts as stored.
+
+        Without a place (it was given back, or none was needed) the change counts all the same. Numbers may be below 0.
+        """
+        present = uow.reservations.live_of(kind, workload_id)
+        uow.groups.lock(present.group if present else owner)
+        if present is not None:
+            uow.reservations.set_released(present.id, now())
+        uow.stored.add(owner, change)
 
     def sweep(self, uow: UnitOfWork, kind: WorkloadKind, alive: Collection[str], grace: timedelta) -> list[Reservation]:
         """Release places whose workload is not ``alive``: expired holds, and bound ones older than ``grace``.

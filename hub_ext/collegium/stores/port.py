@@ -128,7 +128,7 @@ class FileStore(Protocol):
         """Remove a whole tree for good; fine if it is not there."""
 
     async def measure(self, owner: str) -> Size:
-        """All that an owner's files take: trees, trash and uploads."""
+        """What an owner's trees and trash take. Uploads are not counted: the ledger keeps room for the whole of each."""
 
     async def snapshot(self, source: Root, target: Root, progress: Progress) -> Sequence[FileHash]:
         """Copy a tree into one that never changes, sharing what it can; the list is sorted by path. ``target`` is
