@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from collegium.domain.audit import AuditEntry
 from collegium.domain.groups import Actor
 
 
@@ -13,3 +17,9 @@ class By:
 
     actor: Actor
     request_id: str = ""
+
+    def entry(
+        self, at: datetime, action: str, object: str, group: str, details: Mapping[str, Any] | None = None
+    ) -> AuditEntry:
+        """The line of something that they did."""
+        return AuditEntry(at, self.actor.user, action, object, group, details=details or {}, request_id=self.request_id)

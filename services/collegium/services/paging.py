@@ -6,11 +6,20 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from collegium.domain.errors import InvalidInput
 from collegium.domain.names import check_user_name
 
+T = TypeVar("T")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def split_page(found: list[T], limit: int, cursor: Callable[[T], str]) -> tuple[list[T], str | None]:
+    """The page of a look for one more than ``limit``, and the cursor of its last item if there are more."""
+    page = found[:limit]
+    return page, cursor(page[-1]) if len(found) > limit else None
 
 
 def number_cursor(kind: str, number: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from collegium.db import Database
 from collegium.domain.jobs import Event
 from collegium.services.activity.models import ActivityOut, ActivityPage
-from collegium.services.paging import number_cursor, read_number_cursor
+from collegium.services.paging import number_cursor, read_number_cursor, split_page
 
 _KIND = "v"
 
@@ -36,8 +36,7 @@ class ActivityService:
         found = await self._database.reading(
             lambda uow: uow.events.page(wanted, limit + 1, before, kinds=filter.kinds, user=filter.user)
         )
-        more, found = len(found) > limit, found[:limit]
-        following = number_cursor(_KIND, found[-1].sequence) if more else None
+        found, following = split_page(found, limit, lambda e: number_cursor(_KIND, e.sequence))
         return ActivityPage(items=[_out(e) for e in found], next_cursor=following)
 
 

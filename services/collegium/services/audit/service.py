@@ -5,7 +5,7 @@ from __future__ import annotations
 from collegium.db import Database
 from collegium.domain.audit import AuditEntry
 from collegium.services.audit.models import AuditOut, AuditPage
-from collegium.services.paging import number_cursor, read_number_cursor
+from collegium.services.paging import number_cursor, read_number_cursor, split_page
 
 _KIND = "a"
 
@@ -20,10 +20,8 @@ class AuditService:
         """Lines of a group, or of everything, newest first; ``text`` is in actor, action or object."""
         before = read_number_cursor(_KIND, cursor) if cursor else None
         found = await self._database.reading(lambda uow: uow.audit.page(limit + 1, before, group, text))
-        more, found = len(found) > limit, found[:limit]
-        return AuditPage(
-            items=[_out(e) for e in found], next_cursor=number_cursor(_KIND, found[-1].sequence) if more else None
-        )
+        found, following = split_page(found, limit, lambda e: number_cursor(_KIND, e.sequence))
+        return AuditPage(items=[_out(e) for e in found], next_cursor=following)
 
 
 def _out(e: AuditEntry) -> AuditOut:

@@ -144,15 +144,7 @@ class InvitationService:
             "email": invitation.email,
             "domains": list(invitation.domains),
         }
-        return AuditEntry(
-            self._clock(),
-            by.actor.user,
-            action,
-            invitation.id,
-            invitation.group,
-            details=details,
-            request_id=by.request_id,
-        )
+        return by.entry(self._clock(), action, invitation.id, invitation.group, details)
 
 
 def require_invitations(on: bool, display_name: str) -> None:

@@ -34,7 +34,7 @@ from collegium.services.jobs.models import (
 from collegium.services.jobs.submission import Submission
 from collegium.services.jobs.submit import Ask, Submitter, check_priority, hash_of
 from collegium.services.jobs.views import Lines, Standing, job_detail, job_out
-from collegium.services.paging import number_cursor, read_number_cursor, read_sort_cursor, sort_cursor
+from collegium.services.paging import number_cursor, read_number_cursor, read_sort_cursor, sort_cursor, split_page
 
 
 class JobService:
@@ -106,15 +106,14 @@ class JobService:
         text = sort not in (JobSort.CREATED, JobSort.PRIORITY, JobSort.STARTED, JobSort.FINISHED)
         after = read_sort_cursor(kind, cursor, text) if cursor and not plain else None
 
+        def cursor_of(job: Job) -> str:
+            number = job.sequence
+            return number_cursor("j", number) if plain else sort_cursor(kind, sort_key(job, sort), number)
+
         def look(uow: UnitOfWork) -> JobPage:
             jobs = uow.jobs.page(group, filter, limit + 1, before, sort=sort, descending=descending, after=after)
-            more, jobs = len(jobs) > limit, jobs[:limit]
+            jobs, following = split_page(jobs, limit, cursor_of)
             line = self._lines.of(uow, group, jobs)
-            following = None
-            if more:
-                last = jobs[-1]
-                ending = number_cursor("j", last.sequence)
-                following = ending if plain else sort_cursor(kind, sort_key(last, sort), last.sequence)
             return JobPage(
                 items=[job_out(j, line) for j in jobs],
                 next_cursor=following,

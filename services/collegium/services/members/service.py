@@ -5,7 +5,7 @@ from __future__ import annotations
 from collegium.db import Database, UnitOfWork
 from collegium.domain.identity import Revocation
 from collegium.services.members.models import EndingHolder, MemberOut, MemberPage, RevocationList, RevocationOut
-from collegium.services.paging import name_cursor, read_name_cursor
+from collegium.services.paging import name_cursor, read_name_cursor, split_page
 
 _KIND = "m"
 
@@ -22,11 +22,11 @@ class MemberService:
 
         def look(uow: UnitOfWork) -> MemberPage:
             found = uow.memberships.people(group, after, limit + 1)
-            more, found = len(found) > limit, found[:limit]
+            found, following = split_page(found, limit, lambda p: name_cursor(_KIND, p.name))
             items = [
                 MemberOut(name=p.name, display_name=p.display_name, role=p.role, standing=p.standing) for p in found
             ]
-            return MemberPage(items=items, next_cursor=name_cursor(_KIND, found[-1].name) if more else None)
+            return MemberPage(items=items, next_cursor=following)
 
         return await self._database.reading(look)
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
 from collegium.domain.addresses import check_address
-from collegium.domain.audit import AuditEntry
 from collegium.domain.destinations import check_url, origin
 from collegium.domain.errors import Conflict, InvalidInput, NotFound, shorten
 from collegium.domain.groups import Actor
@@ -39,7 +38,7 @@ from collegium.services.notifications.options import NotificationOptions
 from collegium.services.notifications.resolve import Lookup, check_reachable
 from collegium.services.notifications.seals import open_url, seal
 from collegium.services.notifications.views import channel_out, delivery_out
-from collegium.services.paging import number_cursor, read_number_cursor
+from collegium.services.paging import number_cursor, read_number_cursor, split_page
 
 #: Characters of a signing secret.
 MIN_SECRET = 16
@@ -154,8 +153,7 @@ class ChannelService:
 
         def look(uow: UnitOfWork) -> DeliveryPage:
             found = uow.deliveries.page(get(uow, group, name).id, limit + 1, before)
-            more, found = len(found) > limit, found[:limit]
-            following = number_cursor("d", found[-1].sequence) if more else None
+            found, following = split_page(found, limit, lambda d: number_cursor("d", d.sequence))
             return DeliveryPage(items=[delivery_out(d) for d in found], next_cursor=following)
 
         return await self._database.reading(look)
@@ -215,17 +213,7 @@ class ChannelService:
 
     def _audit(self, uow: UnitOfWork, by: By, channel: Channel, action: str, details: dict[str, object]) -> None:
         more = {"name": channel.name, **details}
-        uow.audit.append(
-            AuditEntry(
-                self._clock(),
-                by.actor.user,
-                action,
-                channel.id,
-                channel.group,
-                details=more,
-                request_id=by.request_id,
-            )
-        )
+        uow.audit.append(by.entry(self._clock(), action, channel.id, channel.group, more))
 
 
 def get(uow: UnitOfWork, group: str, name: str) -> Channel:

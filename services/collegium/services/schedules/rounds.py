@@ -7,7 +7,6 @@ the row. Kill the process anywhere: what is written is gone on with, and nothing
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +36,8 @@ from collegium.domain.schedules import (
     ScheduleState,
     plan,
 )
-from collegium.services.controller.lease import Lease, LeaseLost
+from collegium.services.controller.errands import Errands
+from collegium.services.controller.lease import Lease
 from collegium.services.jobs.submit import Ask, Submitter, hash_of
 from collegium.services.jobs.validate import read_submission
 from collegium.services.metrics import Metrics
@@ -50,9 +50,9 @@ BATCH, AT_ONCE = 50, 4
 RIGHTS = 5.0
 #: A run that could not be submitted so many times, which is about an hour, has failed.
 GIVE_UP = 60
-_MAX_BACKOFF = 60.0
+#: Seconds until a submit that failed is tried again: after the first failure, and at most.
+_FIRST, _LAST = 1.0, 60.0
 _MESSAGE = 500
-_log = logging.getLogger("collegium.controller")
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,11 @@ class ScheduleRounds:
         clock: Callable[[], datetime],
     ) -> None:
         self._database, self._submitter, self._wake = database, submitter, wake
-        self._lease, self._metrics, self._clock = lease, metrics, clock
+        self._lease, self._clock = lease, clock
         #: A new controller looks at all of them: what the zones' clocks do may have changed with a new release.
         self._all = True
         self._rights_due = 0.0
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._backoff: dict[int, tuple[float, int]] = {}
+        self._errands = Errands[int]("schedule", AT_ONCE, _FIRST, _LAST, metrics)
 
     async def round(self) -> None:
         """Look; write what is new; begin to submit. Returns without waiting for the submits."""
@@ -105,14 +103,11 @@ class ScheduleRounds:
 
     async def settle(self) -> None:
         """Wait for the submits that were begun."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-            await asyncio.sleep(0)
+        await self._errands.settle()
 
     def stop(self) -> None:
         """Drop what is under way: another process sees to it now."""
-        for task in self._tasks.values():
-            task.cancel()
+        self._errands.stop()
 
     def _look(self, uow: UnitOfWork, rights: bool) -> _Look:
         due = uow.schedules.active() if self._all else uow.schedules.due(self._clock(), SET_BACK)
@@ -165,42 +160,20 @@ class ScheduleRounds:
 
     def _begin(self, waiting: Sequence[tuple[str, str, int]]) -> None:
         """One task per schedule, so that its runs are submitted in order."""
-        moment = asyncio.get_running_loop().time()
         by_schedule: dict[tuple[str, str], list[int]] = {}
         for group, schedule_id, sequence in waiting:
-            if moment >= self._backoff.get(sequence, (0.0, 0))[0]:
+            if self._errands.ready(sequence):
                 by_schedule.setdefault((group, schedule_id), []).append(sequence)
-        self._backoff = {s: b for s, b in self._backoff.items() if any(s == w[2] for w in waiting)}
+        self._errands.keep(sequence for _, _, sequence in waiting)
         for (group, schedule_id), sequences in by_schedule.items():
-            if schedule_id not in self._tasks:
-                task = asyncio.create_task(self._submit_all(group, schedule_id, sequences))
-                self._tasks[schedule_id] = task
-                task.add_done_callback(partial(self._ended, schedule_id))
-
-    def _ended(self, schedule_id: str, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(schedule_id, None)
-        if not task.cancelled():
-            # Whatever there was to say of it was said; this only marks it as looked at.
-            task.exception()
+            if not self._errands.under_way(schedule_id):
+                self._errands.begin(schedule_id, self._submit_all(group, schedule_id, sequences))
 
     async def _submit_all(self, group: str, schedule_id: str, sequences: Sequence[int]) -> None:
         for sequence in sequences:
-            async with self._places:
-                try:
-                    await self._submit(group, schedule_id, sequence)
-                except Conflict:
-                    # Somebody was faster; the next round sees what they made of it.
-                    continue
-                except LeaseLost:
-                    # The controller's next round finds it out too, and begins anew.
-                    return
-                except Exception as error:
-                    moment = asyncio.get_running_loop().time()
-                    failures = self._backoff.get(sequence, (0.0, 0))[1]
-                    self._backoff[sequence] = (moment + min(_MAX_BACKOFF, 2.0**failures), failures + 1)
-                    self._metrics.failure("schedule")
-                    trace = not isinstance(error, DomainError)
-                    _log.warning("run %d of %s is tried again: %s", sequence, schedule_id, error, exc_info=trace)
+            work = partial(self._submit, group, schedule_id, sequence)
+            if not await self._errands.attempt(sequence, f"run {sequence} of {schedule_id}", work):
+                return
 
     async def _submit(self, group: str, schedule_id: str, sequence: int) -> None:
         found = await self._database.reading(lambda uow: _prepare(uow, group, schedule_id, sequence))
@@ -215,7 +188,7 @@ class ScheduleRounds:
             self._wake()
         # A conflict is a queue that takes no jobs now, or somebody who was faster, which the writing below finds out.
         except (Unavailable, StorageFull, TooManyRequests, Conflict) as error:
-            if self._backoff.get(sequence, (0.0, 0))[1] < GIVE_UP:
+            if self._errands.failures(sequence) < GIVE_UP:
                 text = shorten(f"It cannot be submitted now and is tried again: {error.message}", _MESSAGE) or ""
                 if not await self._lease.write(lambda uow: uow.schedule_runs.explain(run, text)):
                     return

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from collegium.db import Database, UnitOfWork
-from collegium.domain.audit import AuditEntry
 from collegium.domain.errors import Conflict, Forbidden, IdempotencyMismatch, NotFound, shorten
 from collegium.domain.names import check_label, new_id
 from collegium.domain.policy import Operation, explain
@@ -27,7 +26,7 @@ from collegium.domain.schedules import (
     check_timing,
 )
 from collegium.services.by import By
-from collegium.services.paging import name_cursor, number_cursor, read_name_cursor, read_number_cursor
+from collegium.services.paging import name_cursor, number_cursor, read_name_cursor, read_number_cursor, split_page
 from collegium.services.schedules import steps
 from collegium.services.schedules.models import (
     WINDOW,
@@ -73,10 +72,10 @@ class ScheduleService:
 
         def look(uow: UnitOfWork) -> SchedulePage:
             found = uow.schedules.page(group, filter, limit + 1, after)
-            more, found = len(found) > limit, found[:limit]
+            found, following = split_page(found, limit, lambda s: name_cursor("s", s.id))
             last = uow.schedule_runs.last([s.id for s in found])
             items = [schedule_out(s, last.get(s.id)) for s in found]
-            return SchedulePage(items=items, next_cursor=name_cursor("s", found[-1].id) if more else None)
+            return SchedulePage(items=items, next_cursor=following)
 
         return await self._database.reading(look)
 
@@ -91,11 +90,11 @@ class ScheduleService:
         def look(uow: UnitOfWork) -> ScheduleRunPage:
             schedule = get(uow, group, schedule_id)
             found = uow.schedule_runs.page(schedule.id, limit + 1, before)
-            more, found = len(found) > limit, found[:limit]
+            found, following = split_page(found, limit, lambda r: number_cursor("r", r.sequence))
             return ScheduleRunPage(
                 items=[run_out(r) for r in found],
                 trend=trend(uow.schedule_runs.ended(schedule.id, WINDOW)),
-                next_cursor=number_cursor("r", found[-1].sequence) if more else None,
+                next_cursor=following,
             )
 
         return await self._database.reading(look)
@@ -333,17 +332,7 @@ class ScheduleService:
         self, uow: UnitOfWork, by: By, schedule: Schedule, action: str, details: dict[str, Any] | None = None
     ) -> None:
         more = {"name": schedule.name, **(details or {})}
-        uow.audit.append(
-            AuditEntry(
-                self._clock(),
-                by.actor.user,
-                action,
-                schedule.id,
-                schedule.group,
-                details=more,
-                request_id=by.request_id,
-            )
-        )
+        uow.audit.append(by.entry(self._clock(), action, schedule.id, schedule.group, more))
 
     async def _write(self, function: Callable[[UnitOfWork], T]) -> T:
         def write(uow: UnitOfWork) -> T:

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
-from collegium.domain.audit import AuditEntry
 from collegium.domain.errors import Conflict, InvalidInput, NotFound, shorten
 from collegium.domain.secrets import MAX_SECRETS, Secret, SecretUse, check_secret_name, check_secret_value
 from collegium.services.by import By
@@ -64,9 +63,7 @@ class SecretService:
                 after = replace(before, description=described, updated_by=by.actor.user, updated_at=moment)
             uow.secrets.put(after, sealed)
             details = {"new": before is None, "value": sealed is not None}
-            uow.audit.append(
-                AuditEntry(moment, by.actor.user, "secret.put", name, group, details=details, request_id=by.request_id)
-            )
+            uow.audit.append(by.entry(moment, "secret.put", name, group, details))
             done = "made" if before is None else "given a new value" if sealed is not None else "described anew"
             self._tell(uow, by, after, "Made" if before is None else "Changed", f"Secret {name} was {done}.")
             return _out(after, len(uow.secrets.uses(group).get(name, ())))
@@ -85,8 +82,7 @@ class SecretService:
                 raise _in_use(name, uses)
             uow.secrets.delete(secret)
             moment = self._clock()
-            entry = AuditEntry(moment, by.actor.user, "secret.delete", name, group, request_id=by.request_id)
-            uow.audit.append(entry)
+            uow.audit.append(by.entry(moment, "secret.delete", name, group))
             self._tell(uow, by, replace(secret, updated_at=moment), "Deleted", f"Secret {name} was removed.")
             return _out(secret, 0)
 

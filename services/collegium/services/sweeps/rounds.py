@@ -6,8 +6,6 @@ is written is gone on with, and no point has two jobs.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,12 +14,13 @@ from functools import partial
 from collegium.backends.ports import Backend
 from collegium.db import Database, UnitOfWork
 from collegium.db.sweeps import OpenSweep
-from collegium.domain.errors import Conflict, DomainError, InvalidInput
+from collegium.domain.errors import InvalidInput
 from collegium.domain.groups import Actor
 from collegium.domain.jobs import JobState
 from collegium.domain.policy import Operation
 from collegium.domain.sweeps import Sweep
-from collegium.services.controller.lease import Lease, LeaseLost
+from collegium.services.controller.errands import Errands
+from collegium.services.controller.lease import Lease
 from collegium.services.jobs.submit import Ask, Submitter
 from collegium.services.metrics import Metrics
 from collegium.services.sweeps import steps
@@ -34,7 +33,6 @@ AHEAD = 20
 AT_ONCE = 4
 #: Seconds until a refusal or a failure is looked at again: after the first, and at most.
 _FIRST, _LAST = 0.5, 15.0
-_log = logging.getLogger("collegium.controller")
 
 
 class SweepRounds:
@@ -52,31 +50,25 @@ class SweepRounds:
         clock: Callable[[], datetime],
     ) -> None:
         self._database, self._backend, self._submitter, self._wake = database, backend, submitter, wake
-        self._lease, self._metrics, self._clock = lease, metrics, clock
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._backoff: dict[str, tuple[float, int]] = {}
+        self._lease, self._clock = lease, clock
+        self._errands = Errands[str]("sweep", AT_ONCE, _FIRST, _LAST, metrics)
         #: How many points each has; that never changes, and to read them all again would be the most of a round.
         self._totals: dict[str, int] = {}
 
     async def round(self) -> None:
         """Look, and begin what there is to do. Returns without waiting for it."""
         found = await self._database.reading(self._look)
-        moment = asyncio.get_running_loop().time()
         for sweep in found:
-            if sweep.id not in self._tasks and moment >= self._backoff.get(sweep.id, (0.0, 0))[0]:
+            if not self._errands.under_way(sweep.id) and self._errands.ready(sweep.id):
                 self._begin(sweep)
 
     async def settle(self) -> None:
         """Wait for what was begun."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-            await asyncio.sleep(0)
+        await self._errands.settle()
 
     def stop(self) -> None:
         """Drop what is under way: another process sees to it now."""
-        for task in self._tasks.values():
-            task.cancel()
+        self._errands.stop()
 
     def _look(self, uow: UnitOfWork) -> list[OpenSweep]:
         found = uow.sweeps.open()
@@ -87,7 +79,7 @@ class SweepRounds:
                 whole = uow.sweeps.get(sweep.group, sweep.id)
                 totals[sweep.id] = whole.space.total if whole else 0
         self._totals = totals
-        self._backoff = {i: b for i, b in self._backoff.items() if i in ids}
+        self._errands.keep(ids)
         return found
 
     def _begin(self, sweep: OpenSweep) -> None:
@@ -101,37 +93,10 @@ class SweepRounds:
             work = partial(self._make, sweep, room)
         else:
             return
-        task = asyncio.create_task(self._alone(sweep, work))
-        self._tasks[sweep.id] = task
-        task.add_done_callback(partial(self._ended, sweep.id))
+        self._errands.begin(sweep.id, self._attempt(sweep, work))
 
-    def _ended(self, sweep_id: str, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(sweep_id, None)
-        if not task.cancelled():
-            # Whatever there was to say of it was said; this only marks it as looked at.
-            task.exception()
-
-    async def _alone(self, sweep: OpenSweep, work: Callable[[], Awaitable[None]]) -> None:
-        """One sweep's work, whose failure is only its own; after a failure it waits longer each time."""
-        async with self._places:
-            try:
-                await work()
-            except Conflict:
-                # Somebody was faster; the next round sees what they made of it.
-                return
-            except LeaseLost:
-                # The controller's next round finds it out too, and begins anew.
-                return
-            except Exception as error:
-                self._wait(sweep)
-                self._metrics.failure("sweep")
-                trace = not isinstance(error, DomainError)
-                _log.warning("sweep %s is tried again: %s", sweep.id, error, exc_info=trace)
-
-    def _wait(self, sweep: OpenSweep) -> None:
-        failures = self._backoff.get(sweep.id, (0.0, 0))[1]
-        until = asyncio.get_running_loop().time() + min(_LAST, _FIRST * 2.0 ** min(failures, 10))
-        self._backoff[sweep.id] = (until, failures + 1)
+    async def _attempt(self, sweep: OpenSweep, work: Callable[[], Awaitable[None]]) -> None:
+        await self._errands.attempt(sweep.id, f"sweep {sweep.id}", work)
 
     async def _cancel(self, sweep: OpenSweep) -> None:
         await self._lease.write(lambda uow: steps.cancel_some(uow, sweep, self._clock()))
@@ -161,10 +126,10 @@ class SweepRounds:
         except PASSING as error:
             refusal = error
         if made:
-            self._backoff.pop(sweep.id, None)
+            self._errands.succeeded(sweep.id)
             self._wake()
         if refusal is not None:
-            self._wait(sweep)
+            self._errands.wait(sweep.id)
             await self._lease.write(lambda uow: steps.refuse(uow, sweep, refusal, self._clock()))
 
     async def _prepare(self, sweep: Sweep, index: int) -> Prepared:

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from collegium.backends.ports import Backend, Snapshot
 from collegium.db import Database, UnitOfWork
-from collegium.domain.audit import AuditEntry
 from collegium.domain.errors import (
     Conflict,
     DomainError,
@@ -32,7 +31,7 @@ from collegium.services.by import By
 from collegium.services.jobs.manifest import launch_manifest
 from collegium.services.jobs.submission import Submission
 from collegium.services.jobs.submit import Ask, Submitter, check_depends, check_notebook, earlier_use, hash_of
-from collegium.services.paging import number_cursor, read_number_cursor
+from collegium.services.paging import number_cursor, read_number_cursor, split_page
 from collegium.services.secrets.use import check_secrets
 from collegium.services.sweeps.models import (
     SHOWN,
@@ -138,11 +137,8 @@ class SweepService:
 
         def look(uow: UnitOfWork) -> SweepPage:
             found = uow.sweeps.page(group, filter, limit + 1, before)
-            more, found = len(found) > limit, found[:limit]
-            return SweepPage(
-                items=sweeps_out(uow, found),
-                next_cursor=number_cursor("w", found[-1].sequence) if more else None,
-            )
+            found, following = split_page(found, limit, lambda s: number_cursor("w", s.sequence))
+            return SweepPage(items=sweeps_out(uow, found), next_cursor=following)
 
         return await self._database.reading(look)
 
@@ -278,17 +274,7 @@ class SweepService:
         """What is done to another's sweep is written down."""
         if sweep.user != by.actor.user:
             details = {"owner": sweep.user, "name": sweep.name}
-            uow.audit.append(
-                AuditEntry(
-                    self._clock(),
-                    by.actor.user,
-                    action,
-                    sweep.id,
-                    sweep.group,
-                    details=details,
-                    request_id=by.request_id,
-                )
-            )
+            uow.audit.append(by.entry(self._clock(), action, sweep.id, sweep.group, details))
 
 
 def get(uow: UnitOfWork, group: str, sweep_id: str, *, lock: bool = False) -> Sweep:
