@@ -187,7 +187,7 @@ class Methods:
         return self.send(operations.patch_groups_group_queue(group, body))
 
     def get_groups_group_settings(self, group: str) -> m.SettingsOut:
-        """What the group's admins set about jobs."""
+        """What the group's admins set about jobs and files."""
         return self.send(operations.get_groups_group_settings(group))
 
     def patch_groups_group_settings(self, group: str, body: m.SettingsIn | Mapping[str, Any]) -> m.SettingsOut:
@@ -704,6 +704,76 @@ class Methods:
         """The files that the latest attempt left."""
         return self.send(operations.get_groups_group_jobs_job_artifacts(group, job))
 
+    def get_groups_group_files_store(self, group: str) -> m.StoreOut:
+        """What senders of files should know."""
+        return self.send(operations.get_groups_group_files_store(group))
+
+    def get_groups_group_files_uploads(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.UploadPage:
+        """One's own uploads, the newest first; those of all for the group's admins."""
+        return self.send(operations.get_groups_group_files_uploads(group, limit=limit, cursor=cursor))
+
+    def post_groups_group_files_uploads(
+        self,
+        group: str,
+        body: m.UploadIn | Mapping[str, Any] | None = None,
+        *,
+        tus_resumable: str | None = None,
+        upload_length: str | None = None,
+        upload_defer_length: str | None = None,
+        upload_metadata: str | None = None,
+        upload_checksum: str | None = None,
+    ) -> m.UploadOut:
+        """Begin an upload, by tus (the body may be its first bytes) or in JSON."""
+        return self.send(
+            operations.post_groups_group_files_uploads(
+                group,
+                body,
+                tus_resumable=tus_resumable,
+                upload_length=upload_length,
+                upload_defer_length=upload_defer_length,
+                upload_metadata=upload_metadata,
+                upload_checksum=upload_checksum,
+            )
+        )
+
+    def get_groups_group_files_uploads_upload(self, group: str, upload: str) -> m.UploadOut:
+        """One upload."""
+        return self.send(operations.get_groups_group_files_uploads_upload(group, upload))
+
+    def delete_groups_group_files_uploads_upload(
+        self, group: str, upload: str, *, tus_resumable: str | None = None
+    ) -> bytes:
+        """Give an upload up; what came is forgotten."""
+        return self.send(
+            operations.delete_groups_group_files_uploads_upload(group, upload, tus_resumable=tus_resumable)
+        )
+
+    def post_groups_group_files_uploads_upload_parts(
+        self, group: str, upload: str, body: m.PartsIn | Mapping[str, Any]
+    ) -> m.PartList:
+        """Addresses to send parts to, straight to the store."""
+        return self.send(operations.post_groups_group_files_uploads_upload_parts(group, upload, body))
+
+    def post_groups_group_files_uploads_upload_complete(self, group: str, upload: str) -> m.UploadOut:
+        """All parts were sent: make the file visible."""
+        return self.send(operations.post_groups_group_files_uploads_upload_complete(group, upload))
+
+    def get_groups_group_files_shares(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.SharePage:
+        """The group's share links, the newest first."""
+        return self.send(operations.get_groups_group_files_shares(group, limit=limit, cursor=cursor))
+
+    def post_groups_group_files_shares(self, group: str, body: m.ShareIn | Mapping[str, Any]) -> m.ShareCreated:
+        """Share a file or folder; the link is in this answer only."""
+        return self.send(operations.post_groups_group_files_shares(group, body))
+
+    def delete_groups_group_files_shares_share(self, group: str, share: str) -> m.ShareOut:
+        """Revoke a link: from now on it opens nothing."""
+        return self.send(operations.delete_groups_group_files_shares_share(group, share))
+
 
 class AsyncMethods:
     """One awaitable method per operation."""
@@ -883,7 +953,7 @@ class AsyncMethods:
         return await self.send(operations.patch_groups_group_queue(group, body))
 
     async def get_groups_group_settings(self, group: str) -> m.SettingsOut:
-        """What the group's admins set about jobs."""
+        """What the group's admins set about jobs and files."""
         return await self.send(operations.get_groups_group_settings(group))
 
     async def patch_groups_group_settings(self, group: str, body: m.SettingsIn | Mapping[str, Any]) -> m.SettingsOut:
@@ -1415,3 +1485,73 @@ class AsyncMethods:
     async def get_groups_group_jobs_job_artifacts(self, group: str, job: str) -> m.ArtifactList:
         """The files that the latest attempt left."""
         return await self.send(operations.get_groups_group_jobs_job_artifacts(group, job))
+
+    async def get_groups_group_files_store(self, group: str) -> m.StoreOut:
+        """What senders of files should know."""
+        return await self.send(operations.get_groups_group_files_store(group))
+
+    async def get_groups_group_files_uploads(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.UploadPage:
+        """One's own uploads, the newest first; those of all for the group's admins."""
+        return await self.send(operations.get_groups_group_files_uploads(group, limit=limit, cursor=cursor))
+
+    async def post_groups_group_files_uploads(
+        self,
+        group: str,
+        body: m.UploadIn | Mapping[str, Any] | None = None,
+        *,
+        tus_resumable: str | None = None,
+        upload_length: str | None = None,
+        upload_defer_length: str | None = None,
+        upload_metadata: str | None = None,
+        upload_checksum: str | None = None,
+    ) -> m.UploadOut:
+        """Begin an upload, by tus (the body may be its first bytes) or in JSON."""
+        return await self.send(
+            operations.post_groups_group_files_uploads(
+                group,
+                body,
+                tus_resumable=tus_resumable,
+                upload_length=upload_length,
+                upload_defer_length=upload_defer_length,
+                upload_metadata=upload_metadata,
+                upload_checksum=upload_checksum,
+            )
+        )
+
+    async def get_groups_group_files_uploads_upload(self, group: str, upload: str) -> m.UploadOut:
+        """One upload."""
+        return await self.send(operations.get_groups_group_files_uploads_upload(group, upload))
+
+    async def delete_groups_group_files_uploads_upload(
+        self, group: str, upload: str, *, tus_resumable: str | None = None
+    ) -> bytes:
+        """Give an upload up; what came is forgotten."""
+        return await self.send(
+            operations.delete_groups_group_files_uploads_upload(group, upload, tus_resumable=tus_resumable)
+        )
+
+    async def post_groups_group_files_uploads_upload_parts(
+        self, group: str, upload: str, body: m.PartsIn | Mapping[str, Any]
+    ) -> m.PartList:
+        """Addresses to send parts to, straight to the store."""
+        return await self.send(operations.post_groups_group_files_uploads_upload_parts(group, upload, body))
+
+    async def post_groups_group_files_uploads_upload_complete(self, group: str, upload: str) -> m.UploadOut:
+        """All parts were sent: make the file visible."""
+        return await self.send(operations.post_groups_group_files_uploads_upload_complete(group, upload))
+
+    async def get_groups_group_files_shares(
+        self, group: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> m.SharePage:
+        """The group's share links, the newest first."""
+        return await self.send(operations.get_groups_group_files_shares(group, limit=limit, cursor=cursor))
+
+    async def post_groups_group_files_shares(self, group: str, body: m.ShareIn | Mapping[str, Any]) -> m.ShareCreated:
+        """Share a file or folder; the link is in this answer only."""
+        return await self.send(operations.post_groups_group_files_shares(group, body))
+
+    async def delete_groups_group_files_shares_share(self, group: str, share: str) -> m.ShareOut:
+        """Revoke a link: from now on it opens nothing."""
+        return await self.send(operations.delete_groups_group_files_shares_share(group, share))

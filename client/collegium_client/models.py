@@ -294,6 +294,15 @@ class SecretKind(enum.StrEnum):
     REGISTRY = "registry"
 
 
+class ShareLinks(enum.StrEnum):
+    """Whom a group's links may open something for; each allows what those before it allow."""
+
+    OFF = "off"
+    MEMBERS = "members"
+    LOGIN = "login"
+    PUBLIC = "public"
+
+
 class SourceKind(enum.StrEnum):
     """Where a dataset lives. MANAGED: in the group's own files here; the others are somewhere else."""
 
@@ -352,6 +361,15 @@ class Trigger(enum.StrEnum):
     PERSON = "person"
 
 
+class UploadState(enum.StrEnum):
+    """Open → Finishing (all bytes are there) → Done | Failed."""
+
+    OPEN = "Open"
+    FINISHING = "Finishing"
+    DONE = "Done"
+    FAILED = "Failed"
+
+
 class VersionState(enum.StrEnum):
     """Making → Ready | Failed; Deleting: its files are being removed, the row goes last."""
 
@@ -376,6 +394,8 @@ class WorkloadKind(enum.StrEnum):
     JOB = "job"
     DEPLOYMENT = "deployment"
     APP = "app"
+    UPLOAD = "upload"
+    WRITE = "write"
 
 
 class AcceptedOut(Reply):
@@ -1599,6 +1619,25 @@ class ParameterOut(Reply):
     items: Annotated[ParameterType | str, _OPEN] | None = None
 
 
+class PartList(Reply):
+    """Addresses of parts, valid for an hour."""
+
+    items: list[PartOut]
+
+
+class PartOut(Reply):
+    """Where to PUT a part, as it is: no header of ours, no token."""
+
+    number: int
+    url: str
+
+
+class PartsIn(Request):
+    """Which parts."""
+
+    numbers: list[int]
+
+
 class PasswordOut(Reply):
     """A password for one login, shown only here."""
 
@@ -2089,13 +2128,86 @@ class SettingsIn(Request):
 
     job_timeout_seconds: int | None = None
     artifact_days: int | None = None
+    share_links: ShareLinks | None = None
+    trash_days: int | None = None
 
 
 class SettingsOut(Reply):
-    """What the group's admins may set about jobs."""
+    """What the group's admins may set about jobs and files."""
 
     job_timeout_seconds: LimitOut
     artifact_days: LimitOut
+    share_links: ShareLinksOut
+    trash_days: LimitOut
+
+
+class ShareCreated(Reply):
+    """``url`` is in this answer and nowhere else."""
+
+    id: str
+    path: str
+    kind: Annotated[EntryKind | str, _OPEN]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    has_password: bool
+    public: bool
+    revoked_at: datetime | None
+    opened: int
+    opened_at: datetime | None
+    note: str
+    problem: str
+    url: str
+
+
+class ShareIn(Request):
+    """A link to make. It never opens more than the group's settings allow at the time when it is opened."""
+
+    path: str
+    expires_in_days: int = 7
+    password: str | None = None
+    public: bool = False
+    note: str = ""
+
+
+class ShareLinksOut(Reply):
+    """As a limit, in words: each allows what those before it allow."""
+
+    own: Annotated[ShareLinks | str, _OPEN] | None
+    holds: Annotated[ShareLinks | str, _OPEN]
+    most: Annotated[ShareLinks | str, _OPEN]
+
+
+class ShareOut(Reply):
+    """A link, without what opens it. ``opened`` counts how often its page or a file was asked for.
+
+    ``problem`` says why it opens nothing for anybody now, empty if it does.
+    """
+
+    id: str
+    path: str
+    kind: Annotated[EntryKind | str, _OPEN]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    has_password: bool
+    public: bool
+    revoked_at: datetime | None
+    opened: int
+    opened_at: datetime | None
+    note: str
+    problem: str
+
+
+class SharePage(Reply):
+    """The group's links, the newest first. ``allowed`` is what its settings allow; ``problem`` says why none can be
+    made now, empty if they can.
+    """
+
+    items: list[ShareOut]
+    next_cursor: str | None = None
+    allowed: str
+    problem: str = ""
 
 
 class SourceHealthOut(Reply):
@@ -2132,6 +2244,15 @@ class StorageShare(Reply):
 
     used: int
     limit: int | None
+
+
+class StoreOut(Reply):
+    """What senders should know. ``direct``: parts may go straight to the store; ``max_size`` null is no limit."""
+
+    kind: str
+    direct: bool
+    chunk_size: int
+    max_size: int | None
 
 
 class SweepDetail(Reply):
@@ -2317,6 +2438,45 @@ class TrendPoint(Reply):
     due_at: datetime
     state: Annotated[RunState | str, _OPEN]
     seconds: float | None
+
+
+class UploadIn(Request):
+    """An upload to begin without tus. ``direct``: its parts go straight to the store, where that is allowed."""
+
+    path: str
+    size: int
+    replace: bool = False
+    sha256: str | None = None
+    direct: bool = False
+
+
+class UploadOut(Reply):
+    """An upload. ``size`` is null while its sender has not said it; ``offset`` counts the bytes that are safe.
+
+    The last three are those of an upload whose parts go straight to the store: each part but the last has
+    ``part_size`` bytes, and ``received`` are the numbers of those that the store has (null in lists).
+    """
+
+    id: str
+    path: str
+    size: int | None
+    offset: int
+    user: str
+    state: Annotated[UploadState | str, _OPEN]
+    replace: bool
+    created_at: datetime
+    expires_at: datetime
+    message: str
+    part_size: int | None = None
+    parts: int | None = None
+    received: list[int] | None = None
+
+
+class UploadPage(Reply):
+    """Uploads, the newest first."""
+
+    items: list[UploadOut]
+    next_cursor: str | None = None
 
 
 class UpstreamOut(Reply):

@@ -237,7 +237,7 @@ def patch_groups_group_queue(group: str, body: m.QueueIn | Mapping[str, Any]) ->
 
 
 def get_groups_group_settings(group: str) -> Operation[m.SettingsOut]:
-    """What the group's admins set about jobs."""
+    """What the group's admins set about jobs and files."""
     return Operation("GET", f"/api/v1/groups/{place(group)}/settings", m.SettingsOut)
 
 
@@ -972,3 +972,93 @@ def get_groups_group_jobs_job_artifacts_path(
         bytes,
         headers={"Range": range},
     )
+
+
+def get_groups_group_files_store(group: str) -> Operation[m.StoreOut]:
+    """What senders of files should know."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/store", m.StoreOut)
+
+
+def get_groups_group_files_uploads(
+    group: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.UploadPage]:
+    """One's own uploads, the newest first; those of all for the group's admins."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/files/uploads", m.UploadPage, query={"limit": limit, "cursor": cursor}
+    )
+
+
+def post_groups_group_files_uploads(
+    group: str,
+    body: m.UploadIn | Mapping[str, Any] | None = None,
+    *,
+    tus_resumable: str | None = None,
+    upload_length: str | None = None,
+    upload_defer_length: str | None = None,
+    upload_metadata: str | None = None,
+    upload_checksum: str | None = None,
+) -> Operation[m.UploadOut]:
+    """Begin an upload, by tus (the body may be its first bytes) or in JSON."""
+    return Operation(
+        "POST",
+        f"/api/v1/groups/{place(group)}/files/uploads",
+        m.UploadOut,
+        headers={
+            "Tus-Resumable": tus_resumable,
+            "Upload-Length": upload_length,
+            "Upload-Defer-Length": upload_defer_length,
+            "Upload-Metadata": upload_metadata,
+            "Upload-Checksum": upload_checksum,
+        },
+        body=body,
+    )
+
+
+def get_groups_group_files_uploads_upload(group: str, upload: str) -> Operation[m.UploadOut]:
+    """One upload."""
+    return Operation("GET", f"/api/v1/groups/{place(group)}/files/uploads/{place(upload)}", m.UploadOut)
+
+
+def delete_groups_group_files_uploads_upload(
+    group: str, upload: str, *, tus_resumable: str | None = None
+) -> Operation[bytes]:
+    """Give an upload up; what came is forgotten."""
+    return Operation(
+        "DELETE",
+        f"/api/v1/groups/{place(group)}/files/uploads/{place(upload)}",
+        bytes,
+        headers={"Tus-Resumable": tus_resumable},
+    )
+
+
+def post_groups_group_files_uploads_upload_parts(
+    group: str, upload: str, body: m.PartsIn | Mapping[str, Any]
+) -> Operation[m.PartList]:
+    """Addresses to send parts to, straight to the store."""
+    return Operation(
+        "POST", f"/api/v1/groups/{place(group)}/files/uploads/{place(upload)}/parts", m.PartList, body=body
+    )
+
+
+def post_groups_group_files_uploads_upload_complete(group: str, upload: str) -> Operation[m.UploadOut]:
+    """All parts were sent: make the file visible."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/uploads/{place(upload)}/complete", m.UploadOut)
+
+
+def get_groups_group_files_shares(
+    group: str, *, limit: int | None = None, cursor: str | None = None
+) -> Operation[m.SharePage]:
+    """The group's share links, the newest first."""
+    return Operation(
+        "GET", f"/api/v1/groups/{place(group)}/files/shares", m.SharePage, query={"limit": limit, "cursor": cursor}
+    )
+
+
+def post_groups_group_files_shares(group: str, body: m.ShareIn | Mapping[str, Any]) -> Operation[m.ShareCreated]:
+    """Share a file or folder; the link is in this answer only."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/shares", m.ShareCreated, body=body)
+
+
+def delete_groups_group_files_shares_share(group: str, share: str) -> Operation[m.ShareOut]:
+    """Revoke a link: from now on it opens nothing."""
+    return Operation("DELETE", f"/api/v1/groups/{place(group)}/files/shares/{place(share)}", m.ShareOut)

@@ -508,7 +508,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** What the group's admins set about jobs */
+    /** What the group's admins set about jobs and files */
     get: operations['get_groups_group_settings'];
     put?: never;
     post?: never;
@@ -1630,6 +1630,132 @@ export interface paths {
     put?: never;
     post?: never;
     delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/store': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What senders of files should know */
+    get: operations['get_groups_group_files_store'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/uploads': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One's own uploads, the newest first; those of all for the group's admins */
+    get: operations['get_groups_group_files_uploads'];
+    put?: never;
+    /** Begin an upload, by tus (the body may be its first bytes) or in JSON */
+    post: operations['post_groups_group_files_uploads'];
+    delete?: never;
+    /** What of tus is spoken here */
+    options: operations['options_groups_group_files_uploads'];
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/uploads/{upload}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One upload */
+    get: operations['get_groups_group_files_uploads_upload'];
+    put?: never;
+    post?: never;
+    /** Give an upload up; what came is forgotten */
+    delete: operations['delete_groups_group_files_uploads_upload'];
+    /** What of tus is spoken here */
+    options: operations['options_groups_group_files_uploads_upload'];
+    /** Where to go on */
+    head: operations['head_groups_group_files_uploads_upload'];
+    /** The next bytes */
+    patch: operations['patch_groups_group_files_uploads_upload'];
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/uploads/{upload}/parts': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Addresses to send parts to, straight to the store */
+    post: operations['post_groups_group_files_uploads_upload_parts'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/uploads/{upload}/complete': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** All parts were sent: make the file visible */
+    post: operations['post_groups_group_files_uploads_upload_complete'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/shares': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The group's share links, the newest first */
+    get: operations['get_groups_group_files_shares'];
+    put?: never;
+    /** Share a file or folder; the link is in this answer only */
+    post: operations['post_groups_group_files_shares'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/groups/{group}/files/shares/{share}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Revoke a link: from now on it opens nothing */
+    delete: operations['delete_groups_group_files_shares_share'];
     options?: never;
     head?: never;
     patch?: never;
@@ -4448,6 +4574,32 @@ export interface components {
      */
     ParameterType: 'text' | 'integer' | 'number' | 'boolean' | 'choice' | 'list' | 'object' | 'any';
     /**
+     * PartList
+     * @description Addresses of parts, valid for an hour.
+     */
+    PartList: {
+      /** Items */
+      items: components['schemas']['PartOut'][];
+    };
+    /**
+     * PartOut
+     * @description Where to PUT a part, as it is: no header of ours, no token.
+     */
+    PartOut: {
+      /** Number */
+      number: number;
+      /** Url */
+      url: string;
+    };
+    /**
+     * PartsIn
+     * @description Which parts.
+     */
+    PartsIn: {
+      /** Numbers */
+      numbers: number[];
+    };
+    /**
      * PasswordOut
      * @description A password for one login, shown only here.
      */
@@ -5577,14 +5729,174 @@ export interface components {
        * @default null
        */
       artifact_days?: number | null;
+      /**
+       * Share links
+       * @description For nobody, members of the group, whoever is logged in, or everybody who has the link.
+       * @default null
+       */
+      share_links?: components['schemas']['ShareLinks'] | null;
+      /**
+       * Days to keep deleted files
+       * @description 0: they are gone at once.
+       * @default null
+       */
+      trash_days?: number | null;
     };
     /**
      * SettingsOut
-     * @description What the group's admins may set about jobs.
+     * @description What the group's admins may set about jobs and files.
      */
     SettingsOut: {
       job_timeout_seconds: components['schemas']['LimitOut'];
       artifact_days: components['schemas']['LimitOut'];
+      share_links: components['schemas']['ShareLinksOut'];
+      trash_days: components['schemas']['LimitOut'];
+    };
+    /**
+     * ShareCreated
+     * @description ``url`` is in this answer and nowhere else.
+     */
+    ShareCreated: {
+      /** Id */
+      id: string;
+      /** Path */
+      path: string;
+      kind: components['schemas']['EntryKind'];
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** Has Password */
+      has_password: boolean;
+      /** Public */
+      public: boolean;
+      /** Revoked At */
+      revoked_at: string | null;
+      /** Opened */
+      opened: number;
+      /** Opened At */
+      opened_at: string | null;
+      /** Note */
+      note: string;
+      /** Problem */
+      problem: string;
+      /** Url */
+      url: string;
+    };
+    /**
+     * ShareIn
+     * @description A link to make. It never opens more than the group's settings allow at the time when it is opened.
+     */
+    ShareIn: {
+      /** File or folder */
+      path: string;
+      /**
+       * Valid for
+       * @description In days.
+       * @default 7
+       */
+      expires_in_days?: number;
+      /**
+       * Password
+       * @description Asked of whoever opens the link.
+       * @default null
+       */
+      password?: string | null;
+      /**
+       * Without login
+       * @description Possible where the group's settings say `public`.
+       * @default false
+       */
+      public?: boolean;
+      /**
+       * Note
+       * @description For the group; whoever opens the link does not see it.
+       * @default
+       */
+      note?: string;
+    };
+    /**
+     * ShareLinks
+     * @description Whom a group's links may open something for; each allows what those before it allow.
+     * @enum {string}
+     */
+    ShareLinks: 'off' | 'members' | 'login' | 'public';
+    /**
+     * ShareLinksOut
+     * @description As a limit, in words: each allows what those before it allow.
+     */
+    ShareLinksOut: {
+      own: components['schemas']['ShareLinks'] | null;
+      holds: components['schemas']['ShareLinks'];
+      most: components['schemas']['ShareLinks'];
+    };
+    /**
+     * ShareOut
+     * @description A link, without what opens it. ``opened`` counts how often its page or a file was asked for.
+     *
+     *     ``problem`` says why it opens nothing for anybody now, empty if it does.
+     */
+    ShareOut: {
+      /** Id */
+      id: string;
+      /** Path */
+      path: string;
+      kind: components['schemas']['EntryKind'];
+      /** Created By */
+      created_by: string;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** Has Password */
+      has_password: boolean;
+      /** Public */
+      public: boolean;
+      /** Revoked At */
+      revoked_at: string | null;
+      /** Opened */
+      opened: number;
+      /** Opened At */
+      opened_at: string | null;
+      /** Note */
+      note: string;
+      /** Problem */
+      problem: string;
+    };
+    /**
+     * SharePage
+     * @description The group's links, the newest first. ``allowed`` is what its settings allow; ``problem`` says why none can be
+     *     made now, empty if they can.
+     */
+    SharePage: {
+      /** Items */
+      items: components['schemas']['ShareOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+      /** Allowed */
+      allowed: string;
+      /**
+       * Problem
+       * @default
+       */
+      problem?: string;
     };
     /**
      * SourceHealthOut
@@ -5647,6 +5959,23 @@ export interface components {
       used: number;
       /** Limit */
       limit: number | null;
+    };
+    /**
+     * StoreOut
+     * @description What senders should know. ``direct``: parts may go straight to the store; ``max_size`` null is no limit.
+     */
+    StoreOut: {
+      /** Kind */
+      kind: string;
+      /** Direct */
+      direct: boolean;
+      /**
+       * Chunk Size
+       * @description Bytes that one request had better send.
+       */
+      chunk_size: number;
+      /** Max Size */
+      max_size: number | null;
     };
     /**
      * SweepDetail
@@ -6116,6 +6445,103 @@ export interface components {
      */
     Trigger: 'time' | 'missed' | 'person';
     /**
+     * UploadIn
+     * @description An upload to begin without tus. ``direct``: its parts go straight to the store, where that is allowed.
+     */
+    UploadIn: {
+      /** Path */
+      path: string;
+      /**
+       * Size
+       * @description In bytes; the storage is reserved at once.
+       */
+      size: number;
+      /**
+       * Replace a file that is there
+       * @default false
+       */
+      replace?: boolean;
+      /**
+       * SHA-256 of the whole
+       * @description Checked at the end.
+       * @default null
+       */
+      sha256?: string | null;
+      /**
+       * Send straight to the store
+       * @default false
+       */
+      direct?: boolean;
+    };
+    /**
+     * UploadOut
+     * @description An upload. ``size`` is null while its sender has not said it; ``offset`` counts the bytes that are safe.
+     *
+     *     The last three are those of an upload whose parts go straight to the store: each part but the last has
+     *     ``part_size`` bytes, and ``received`` are the numbers of those that the store has (null in lists).
+     */
+    UploadOut: {
+      /** Id */
+      id: string;
+      /** Path */
+      path: string;
+      /** Size */
+      size: number | null;
+      /** Offset */
+      offset: number;
+      /** User */
+      user: string;
+      state: components['schemas']['UploadState'];
+      /** Replace */
+      replace: boolean;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** Message */
+      message: string;
+      /**
+       * Part Size
+       * @default null
+       */
+      part_size?: number | null;
+      /**
+       * Parts
+       * @default null
+       */
+      parts?: number | null;
+      /**
+       * Received
+       * @default null
+       */
+      received?: number[] | null;
+    };
+    /**
+     * UploadPage
+     * @description Uploads, the newest first.
+     */
+    UploadPage: {
+      /** Items */
+      items: components['schemas']['UploadOut'][];
+      /**
+       * Next Cursor
+       * @default null
+       */
+      next_cursor?: string | null;
+    };
+    /**
+     * UploadState
+     * @description Open → Finishing (all bytes are there) → Done | Failed.
+     * @enum {string}
+     */
+    UploadState: 'Open' | 'Finishing' | 'Done' | 'Failed';
+    /**
      * UpstreamOut
      * @description A job that is waited for; ``state`` is null if it is no more.
      */
@@ -6572,7 +6998,7 @@ export interface components {
      * @description Whatever holds a reservation.
      * @enum {string}
      */
-    WorkloadKind: 'server' | 'job' | 'deployment' | 'app';
+    WorkloadKind: 'server' | 'job' | 'deployment' | 'app' | 'upload' | 'write';
   };
   responses: never;
   parameters: never;
@@ -9312,7 +9738,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description What the group's admins set about jobs. */
+      /** @description What the group's admins set about jobs and files. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18419,6 +18845,1404 @@ export interface operations {
       };
     };
   };
+  get_groups_group_files_store: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What senders of files should know. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['StoreOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_files_uploads: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One's own uploads, the newest first; those of all for the group's admins. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UploadPage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_files_uploads: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description `1.0.0`, in every request that speaks tus. */
+        'Tus-Resumable'?: string;
+        /** @description Bytes of the whole. */
+        'Upload-Length'?: string;
+        /** @description `1` while the length is not known. */
+        'Upload-Defer-Length'?: string;
+        /** @description Pairs of a key and a value in base64: path (needed), replace, sha256. */
+        'Upload-Metadata'?: string;
+        /** @description Of this body: an algorithm, a blank, and the sum in base64. */
+        'Upload-Checksum'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['UploadIn'];
+        'application/offset+octet-stream': string;
+      };
+    };
+    responses: {
+      /** @description Begin an upload, by tus (the body may be its first bytes) or in JSON. */
+      201: {
+        headers: {
+          /** @description The upload's address. */
+          Location?: string;
+          /** @description Bytes that are safe. */
+          'Upload-Offset'?: string;
+          /** @description When the upload is forgotten unless more of it comes. */
+          'Upload-Expires'?: string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UploadOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in this version of the protocol. */
+      412: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description What came is not what was sent; nothing of it was kept. */
+      460: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  options_groups_group_files_uploads: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What of tus is spoken here. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_files_uploads_upload: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description One upload. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UploadOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_files_uploads_upload: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description `1.0.0`, in every request that speaks tus. */
+        'Tus-Resumable'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Give an upload up; what came is forgotten. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description It was there once. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in this version of the protocol. */
+      412: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  options_groups_group_files_uploads_upload: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What of tus is spoken here. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  head_groups_group_files_uploads_upload: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description `1.0.0`, in every request that speaks tus. */
+        'Tus-Resumable'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Where to go on. */
+      200: {
+        headers: {
+          /** @description Bytes that are safe. */
+          'Upload-Offset'?: string;
+          /** @description Bytes of the whole. */
+          'Upload-Length'?: string;
+          /** @description `1` while the length is not known. */
+          'Upload-Defer-Length'?: string;
+          /** @description When the upload is forgotten unless more of it comes. */
+          'Upload-Expires'?: string;
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description It was there once. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in this version of the protocol. */
+      412: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  patch_groups_group_files_uploads_upload: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description `1.0.0`, in every request that speaks tus. */
+        'Tus-Resumable'?: string;
+        /** @description Bytes that are safe. */
+        'Upload-Offset'?: string;
+        /** @description Bytes of the whole. */
+        'Upload-Length'?: string;
+        /** @description Of this body: an algorithm, a blank, and the sum in base64. */
+        'Upload-Checksum'?: string;
+      };
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: {
+      content: {
+        'application/offset+octet-stream': string;
+      };
+    };
+    responses: {
+      /** @description The next bytes. */
+      204: {
+        headers: {
+          /** @description Bytes that are safe. */
+          'Upload-Offset'?: string;
+          /** @description When the upload is forgotten unless more of it comes. */
+          'Upload-Expires'?: string;
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description It was there once. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in this version of the protocol. */
+      412: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description What came is not what was sent; nothing of it was kept. */
+      460: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_files_uploads_upload_parts: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PartsIn'];
+      };
+    };
+    responses: {
+      /** @description Addresses to send parts to, straight to the store. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PartList'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description It was there once. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_files_uploads_upload_complete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The upload's id. */
+        upload: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description All parts were sent: make the file visible. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UploadOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description It was there once. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  get_groups_group_files_shares: {
+    parameters: {
+      query?: {
+        /** @description limit */
+        limit?: number;
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The group's share links, the newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SharePage'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  post_groups_group_files_shares: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ShareIn'];
+      };
+    };
+    responses: {
+      /** @description Share a file or folder; the link is in this answer only. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ShareCreated'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
+  delete_groups_group_files_shares_share: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+        /** @description The share link's id. */
+        share: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Revoke a link: from now on it opens nothing. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ShareOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
 }
 
 export type AcceptedOut = components['schemas']['AcceptedOut'];
@@ -18551,6 +20375,9 @@ export type ParameterIn = components['schemas']['ParameterIn'];
 export type ParameterList = components['schemas']['ParameterList'];
 export type ParameterOut = components['schemas']['ParameterOut'];
 export type ParameterType = components['schemas']['ParameterType'];
+export type PartList = components['schemas']['PartList'];
+export type PartOut = components['schemas']['PartOut'];
+export type PartsIn = components['schemas']['PartsIn'];
 export type PasswordOut = components['schemas']['PasswordOut'];
 export type PermissionOut = components['schemas']['PermissionOut'];
 export type PlatformDataset = components['schemas']['PlatformDataset'];
@@ -18606,12 +20433,19 @@ export type SeriesOut = components['schemas']['SeriesOut'];
 export type ServerOut = components['schemas']['ServerOut'];
 export type SettingsIn = components['schemas']['SettingsIn'];
 export type SettingsOut = components['schemas']['SettingsOut'];
+export type ShareCreated = components['schemas']['ShareCreated'];
+export type ShareIn = components['schemas']['ShareIn'];
+export type ShareLinks = components['schemas']['ShareLinks'];
+export type ShareLinksOut = components['schemas']['ShareLinksOut'];
+export type ShareOut = components['schemas']['ShareOut'];
+export type SharePage = components['schemas']['SharePage'];
 export type SourceHealthOut = components['schemas']['SourceHealthOut'];
 export type SourceIn = components['schemas']['SourceIn'];
 export type SourceKind = components['schemas']['SourceKind'];
 export type Standing = components['schemas']['Standing'];
 export type StorageOut = components['schemas']['StorageOut'];
 export type StorageShare = components['schemas']['StorageShare'];
+export type StoreOut = components['schemas']['StoreOut'];
 export type SweepDetail = components['schemas']['SweepDetail'];
 export type SweepEdit = components['schemas']['SweepEdit'];
 export type SweepIn = components['schemas']['SweepIn'];
@@ -18631,6 +20465,10 @@ export type TrashPage = components['schemas']['TrashPage'];
 export type Trend = components['schemas']['Trend'];
 export type TrendPoint = components['schemas']['TrendPoint'];
 export type Trigger = components['schemas']['Trigger'];
+export type UploadIn = components['schemas']['UploadIn'];
+export type UploadOut = components['schemas']['UploadOut'];
+export type UploadPage = components['schemas']['UploadPage'];
+export type UploadState = components['schemas']['UploadState'];
 export type UpstreamOut = components['schemas']['UpstreamOut'];
 export type UsageLimits = components['schemas']['UsageLimits'];
 export type UsageOut = components['schemas']['UsageOut'];

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from collegium.db.job_tables import group_settings
 from collegium.domain.queues import GroupSettings, QueueMode
+from collegium.domain.shares import ShareLinks
 
 _s = group_settings.c
 
@@ -29,6 +30,8 @@ class GroupSettingsRows:
             r.mode_at,
             r.job_timeout_seconds,
             r.artifact_days,
+            ShareLinks(r.share_links) if r.share_links else None,
+            r.trash_days,
         )
 
     def all(self) -> dict[str, GroupSettings]:
@@ -45,6 +48,8 @@ class GroupSettingsRows:
             "mode_at": settings.mode_at,
             "job_timeout_seconds": settings.job_timeout_seconds,
             "artifact_days": settings.artifact_days,
+            "share_links": settings.share_links.value if settings.share_links else None,
+            "trash_days": settings.trash_days,
         }
         where = _s.group_name == settings.group
         if not self._c.execute(sa.update(group_settings).where(where).values(values)).rowcount:

@@ -103,4 +103,6 @@ group_settings = sa.Table(
     sa.Column("mode_at", Moment),
     sa.Column("job_timeout_seconds", sa.Integer),
     sa.Column("artifact_days", sa.Integer),
+    sa.Column("share_links", sa.String(8)),
+    sa.Column("trash_days", sa.Integer),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from collegium.domain.errors import Conflict, InvalidInput
+from collegium.domain.shares import ShareLinks
 
 #: Priorities go from -10 to 10, and a step is worth an hour of waiting: nobody is passed by what comes 20 hours later.
 MAX_PRIORITY = 10
@@ -41,6 +42,8 @@ class GroupSettings:
     mode_at: datetime | None = None
     job_timeout_seconds: int | None = None
     artifact_days: int | None = None
+    share_links: ShareLinks | None = None
+    trash_days: int | None = None
 
     def refuse_new(self) -> None:
         """Raise Conflict while no new jobs are taken."""

@@ -46,6 +46,7 @@ from collegium.services.pages.portal import AcceptHandler, BundleHandler, Invita
 from collegium.services.queues.handlers import QueueHandler, SettingsHandler
 from collegium.services.schedules import handlers as schedules
 from collegium.services.secrets.handlers import SecretHandler, SecretsHandler
+from collegium.services.shares import handlers as shares
 from collegium.services.sweeps import handlers as sweeps
 from collegium.services.system import (
     HealthHandler,
@@ -55,6 +56,7 @@ from collegium.services.system import (
     OpenApiHandler,
     ReadyHandler,
 )
+from collegium.services.uploads import handlers as uploads
 from collegium.services.users import handlers as users
 from collegium.services.volumes import handlers as volumes
 
@@ -192,6 +194,13 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/jobs/{{job}}/usage", JobUsageHandler),
     Route(f"{_GROUP}/jobs/{{job}}/artifacts", ArtifactsHandler),
     Route(f"{_GROUP}/jobs/{{job}}/artifacts/{{path...}}", ArtifactHandler),
+    Route(f"{_GROUP}/files/store", uploads.StoreHandler),
+    Route(f"{_GROUP}/files/uploads", uploads.UploadsHandler),
+    Route(f"{_GROUP}/files/uploads/{{upload}}", uploads.UploadHandler),
+    Route(f"{_GROUP}/files/uploads/{{upload}}/parts", uploads.PartsHandler),
+    Route(f"{_GROUP}/files/uploads/{{upload}}/complete", uploads.CompleteHandler),
+    Route(f"{_GROUP}/files/shares", shares.SharesHandler),
+    Route(f"{_GROUP}/files/shares/{{share}}", shares.ShareHandler),
 )
 
 

@@ -138,7 +138,7 @@ def make_context(
         jobs=JobService(database, backend, wake.set, clock, options.bounds),
         bulk=BulkService(database, wake.set, clock),
         activity=ActivityService(database),
-        queues=QueueService(database, wake.set, clock, options.bounds),
+        queues=QueueService(database, wake.set, clock, options.bounds, options.files),
         schedules=ScheduleService(database, wake.set, clock),
         sweeps=SweepService(database, backend, wake.set, clock, options.bounds),
         secrets=SecretService(database, cipher, clock),

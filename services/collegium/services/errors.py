@@ -12,7 +12,14 @@ from tornado.web import HTTPError
 
 from collegium.domain import errors as e
 from collegium.services.groups.models import ErrorBody, ErrorOut
-from collegium.services.refusals import MethodNotAllowed, RangeNotSatisfiable, UnsupportedMedia
+from collegium.services.refusals import (
+    ChecksumMismatch,
+    Gone,
+    MethodNotAllowed,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    UnsupportedMedia,
+)
 
 #: Every subclass of DomainError has a row; a test walks them.
 STATUS: Mapping[type[e.DomainError], int] = {
@@ -22,6 +29,8 @@ STATUS: Mapping[type[e.DomainError], int] = {
     e.NotFound: 404,
     MethodNotAllowed: 405,
     e.Conflict: 409,
+    Gone: 410,
+    PreconditionFailed: 412,
     e.TooLarge: 413,
     UnsupportedMedia: 415,
     RangeNotSatisfiable: 416,
@@ -29,6 +38,7 @@ STATUS: Mapping[type[e.DomainError], int] = {
     e.NotGranted: 422,
     e.QuotaExceeded: 422,
     e.TooManyRequests: 429,
+    ChecksumMismatch: 460,
     e.Unavailable: 503,
     e.Misconfigured: 503,
     e.StorageFull: 507,

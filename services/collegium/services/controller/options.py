@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from collegium.domain.queues import JobBounds
+from collegium.domain.shares import FileBounds
+from collegium.domain.uploads import UploadOptions
 from collegium.identity.directory import Directory
 from collegium.identity.settings import KeycloakSettings
 from collegium.services.controller.revocation import RevocationPolicy
@@ -29,4 +31,6 @@ class ControlOptions:
     keycloak: KeycloakSettings | None = None
     directory: Callable[[KeycloakSettings], Directory] = keycloak_directory
     bounds: JobBounds = field(default_factory=JobBounds)
+    files: FileBounds = field(default_factory=FileBounds)
+    uploads: UploadOptions = field(default_factory=UploadOptions)
     notifications: NotificationOptions = field(default_factory=NotificationOptions)

@@ -38,7 +38,7 @@ class SettingsHandler(BaseHandler):
     """``/groups/{group}/settings``."""
 
     endpoints: ClassVar = {
-        "GET": Endpoint(Operation.SETTINGS_READ, "What the group's admins set about jobs", SettingsOut),
+        "GET": Endpoint(Operation.SETTINGS_READ, "What the group's admins set about jobs and files", SettingsOut),
         "PATCH": Endpoint(
             Operation.SETTINGS_EDIT,
             "Change settings within the platform's bounds",

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints
 
 from collegium.domain.queues import QueueMode
+from collegium.domain.shares import ShareLinks
 from collegium.services.jobs.models import MAX_SECONDS, Strict
 from collegium.services.words import one_of
 
@@ -64,6 +65,14 @@ class SettingsIn(Strict):
     artifact_days: int | None = Field(
         default=None, ge=0, le=3650, title="Days to keep artifacts", description="After the job's end; 0 is for ever."
     )
+    share_links: Annotated[ShareLinks, one_of(ShareLinks)] | None = Field(
+        default=None,
+        title="Share links",
+        description="For nobody, members of the group, whoever is logged in, or everybody who has the link.",
+    )
+    trash_days: int | None = Field(
+        default=None, ge=0, le=3650, title="Days to keep deleted files", description="0: they are gone at once."
+    )
 
 
 class LimitOut(BaseModel):
@@ -74,8 +83,18 @@ class LimitOut(BaseModel):
     most: int
 
 
+class ShareLinksOut(BaseModel):
+    """As a limit, in words: each allows what those before it allow."""
+
+    own: ShareLinks | None
+    holds: ShareLinks
+    most: ShareLinks
+
+
 class SettingsOut(BaseModel):
-    """What the group's admins may set about jobs."""
+    """What the group's admins may set about jobs and files."""
 
     job_timeout_seconds: LimitOut
     artifact_days: LimitOut
+    share_links: ShareLinksOut
+    trash_days: LimitOut

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.admission import plan_admissions
@@ -14,23 +15,38 @@ from collegium.domain.errors import NotFound
 from collegium.domain.groups import Actor
 from collegium.domain.jobs import JobState
 from collegium.domain.queues import GroupSettings, JobBounds, QueueMode
+from collegium.domain.shares import FileBounds
 from collegium.quota.ledger import usage
 from collegium.services.jobs.queue import Queue, read_queue, waiting
-from collegium.services.queues.models import HeadOut, LimitOut, QueueIn, QueueOut, SettingsIn, SettingsOut
+from collegium.services.queues.models import (
+    HeadOut,
+    LimitOut,
+    QueueIn,
+    QueueOut,
+    SettingsIn,
+    SettingsOut,
+    ShareLinksOut,
+)
 
 #: The kind of the events that tell of a queue's mode.
 EVENT = "queue"
 #: The kind of those that tell of what a group's admins set.
 SETTINGS = "settings"
+_SETTINGS = ("job_timeout_seconds", "artifact_days", "share_links", "trash_days")
 
 
 class QueueService:
     """Expects that the policy was asked already. ``wake`` tells the controller of this process, if there is one."""
 
     def __init__(
-        self, database: Database, wake: Callable[[], object], clock: Callable[[], datetime], bounds: JobBounds
+        self,
+        database: Database,
+        wake: Callable[[], object],
+        clock: Callable[[], datetime],
+        bounds: JobBounds,
+        files: FileBounds,
     ) -> None:
-        self._database, self._wake, self._clock, self._bounds = database, wake, clock, bounds
+        self._database, self._wake, self._clock, self._bounds, self._files = database, wake, clock, bounds, files
 
     async def queue(self, group: str) -> QueueOut:
         """How many wait for what, and who is next."""
@@ -65,25 +81,18 @@ class QueueService:
 
     async def change_settings(self, actor: Actor, group: str, change: SettingsIn) -> SettingsOut:
         """Change what was given; raises InvalidInput beyond the platform's bounds."""
-        given = change.model_fields_set
-        if "job_timeout_seconds" in given and change.job_timeout_seconds is not None:
-            self._bounds.check_timeout(change.job_timeout_seconds, "job_timeout_seconds")
-        if "artifact_days" in given and change.artifact_days is not None:
-            self._bounds.check_days(change.artifact_days)
+        given: dict[str, Any] = {name: getattr(change, name) for name in _SETTINGS if name in change.model_fields_set}
+        self._check(given)
 
         def write(uow: UnitOfWork) -> SettingsOut:
             self._lock(uow, group)
             before = uow.group_settings.get(group)
-            after = before
-            if "job_timeout_seconds" in given:
-                after = replace(after, job_timeout_seconds=change.job_timeout_seconds)
-            if "artifact_days" in given:
-                after = replace(after, artifact_days=change.artifact_days)
+            after = replace(before, **given)
             if after != before:
                 uow.group_settings.put(after)
                 details = {
                     name: {"from": getattr(before, name), "to": getattr(after, name)}
-                    for name in ("job_timeout_seconds", "artifact_days")
+                    for name in given
                     if getattr(before, name) != getattr(after, name)
                 }
                 moment = self._clock()
@@ -94,6 +103,18 @@ class QueueService:
             return self._shown(after)
 
         return await self._database.writing(write)
+
+    def _check(self, given: Mapping[str, Any]) -> None:
+        """Raise InvalidInput for what the platform does not allow; None is its own word."""
+        checks: dict[str, Callable[[Any], object]] = {
+            "job_timeout_seconds": lambda seconds: self._bounds.check_timeout(seconds, "job_timeout_seconds"),
+            "artifact_days": self._bounds.check_days,
+            "share_links": self._files.check_links,
+            "trash_days": self._files.check_days,
+        }
+        for name, value in given.items():
+            if value is not None:
+                checks[name](value)
 
     def _lock(self, uow: UnitOfWork, group: str) -> None:
         """Two who change something at once change it one after the other."""
@@ -129,7 +150,7 @@ class QueueService:
         return None
 
     def _shown(self, settings: GroupSettings) -> SettingsOut:
-        bounds = self._bounds
+        bounds, files = self._bounds, self._files
         return SettingsOut(
             job_timeout_seconds=LimitOut(
                 own=settings.job_timeout_seconds, holds=bounds.timeout(settings), most=bounds.max_timeout_seconds
@@ -137,10 +158,16 @@ class QueueService:
             artifact_days=LimitOut(
                 own=settings.artifact_days, holds=bounds.days(settings), most=bounds.max_artifact_days
             ),
+            share_links=ShareLinksOut(
+                own=settings.share_links, holds=files.links(settings.share_links), most=files.max_share_links
+            ),
+            trash_days=LimitOut(
+                own=settings.trash_days, holds=files.days(settings.trash_days), most=files.max_trash_days
+            ),
         )
 
 
-def _changed(name: str, before: int | None, after: int | None) -> str:
+def _changed(name: str, before: object, after: object) -> str:
     """One setting's change, for people."""
     words = ["the default" if value is None else str(value) for value in (before, after)]
     return f"{name} was {words[0]} and is {words[1]}"
