@@ -6,6 +6,7 @@ import type * as api from './api';
 import { compareVersions } from './format';
 import { ApiError, CLIENT_VERSION, type Query } from './http';
 import { JobCalls } from './jobCalls';
+import { renewedToken } from './renewal';
 import { follow, type FollowOptions } from './sse';
 
 export { ApiError, CLIENT_VERSION, messageOf, type FailureKind } from './http';
@@ -87,7 +88,7 @@ const enc = encodeURIComponent;
 /** Typed calls of the REST API; every method throws ApiError. */
 export class Client extends JobCalls {
   constructor(readonly page: HubPage) {
-    super(page.base, page.token);
+    super(page.base, page.token, () => renewedToken(page));
   }
 
   info = (): Promise<api.InfoOut> => this.json('/info');

@@ -45,7 +45,8 @@ const WORDS: Record<FailureKind, string> = {
   server: 'The service failed.'
 };
 
-async function failure(response: Response): Promise<ApiError> {
+/** What a refusal says. */
+export async function failure(response: Response): Promise<ApiError> {
   const kind = failureKind(response.status);
   try {
     const { error } = (await response.json()) as api.ErrorOut;
@@ -63,21 +64,27 @@ async function failure(response: Response): Promise<ApiError> {
   }
 }
 
-export type Query = Record<string, string | number | boolean | undefined>;
+export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 
 export interface Request {
   method?: string;
-  body?: string;
+  body?: string | Blob | ArrayBuffer;
   headers?: Record<string, string>;
   query?: Query;
   signal?: AbortSignal;
 }
 
+/** Gives a token that may be newer than the one that was refused; empty when there is none to be had. */
+export type Renewal = () => Promise<string>;
+
 /** Requests below one address with one token; without a token only what is public is answered. */
 export class Http {
+  private renewing: Promise<boolean> | null = null;
+
   constructor(
     readonly base: string,
-    protected readonly token: string
+    protected token: string,
+    private readonly renewal: Renewal = () => Promise.resolve('')
   ) {}
 
   protected async json<T>(path: string, init: Request = {}): Promise<T> {
@@ -104,20 +111,44 @@ export class Http {
     }
   }
 
-  /** Plain fetch: Lab's ServerConnection refuses addresses outside the single-user server. */
+  /** Throws unless the service did what it was asked. */
   protected async fetch(path: string, init: Request = {}): Promise<Response> {
+    const response = await this.answer(path, init);
+    if (!response.ok) {
+      throw await failure(response);
+    }
+    return response;
+  }
+
+  /**
+   * Whatever the service answers. A token that has ended is renewed once, so that what takes hours goes on.
+   *
+   * Plain fetch: Lab's ServerConnection refuses addresses outside the single-user server.
+   */
+  protected async answer(path: string, init: Request = {}): Promise<Response> {
     const { query, ...rest } = init;
     const search = new URLSearchParams();
     for (const [key, value] of Object.entries(query ?? {})) {
-      if (value !== undefined && value !== '') {
-        search.set(key, String(value));
+      for (const one of Array.isArray(value) ? (value as string[]) : [value]) {
+        if (one !== undefined && one !== '') {
+          search.append(key, String(one));
+        }
       }
     }
     const tail = search.toString();
-    let response: Response;
+    const address = this.base + path + (tail ? `?${tail}` : '');
+    const before = this.token;
+    const response = await this.once(address, rest);
+    if (response.status === 401 && before && (await this.renew(before))) {
+      return this.once(address, rest);
+    }
+    return response;
+  }
+
+  private async once(address: string, init: Omit<Request, 'query'>): Promise<Response> {
     try {
-      response = await fetch(this.base + path + (tail ? `?${tail}` : ''), {
-        ...rest,
+      return await fetch(address, {
+        ...init,
         // The token says who we are; cookies would only add a second, possibly other, identity.
         credentials: 'omit',
         cache: 'no-store',
@@ -134,9 +165,21 @@ export class Http {
       }
       throw new ApiError('network', WORDS.network);
     }
-    if (!response.ok) {
-      throw await failure(response);
+  }
+
+  /** True if there is another token now; many that ask at once share one answer. */
+  private renew(before: string): Promise<boolean> {
+    if (this.token !== before) {
+      return Promise.resolve(true);
     }
-    return response;
+    this.renewing ??= this.renewal()
+      .catch(() => '')
+      .then(token => {
+        const news = token !== '' && token !== before;
+        this.token = news ? token : before;
+        return news;
+      })
+      .finally(() => (this.renewing = null));
+    return this.renewing;
   }
 }
