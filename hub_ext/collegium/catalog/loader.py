@@ -12,8 +12,9 @@ import yaml
 from pydantic import ValidationError
 
 from collegium.catalog.schema import CatalogFile, DatasetGrant, InstanceTypeEntry
-from collegium.domain.errors import DomainError, shorten
+from collegium.domain.errors import DomainError, InvalidInput, shorten
 from collegium.domain.resources import MEMORY, Resources, describe_amount, parse_quantity
+from collegium.domain.sources import check_source
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 20
@@ -185,6 +186,7 @@ def _inconsistencies(catalog: CatalogFile) -> Iterator[tuple[Location, str]]:
     for i, image in enumerate(catalog.images):
         if not image.reference and not image.environment:
             yield ("images", i), f"image {image.name} needs a reference (container) or an environment (local)"
+    yield from _dataset_problems(catalog)
     names = {s: {e.name for e in getattr(catalog, s)} for s in ("instance_types", "images", "datasets")}
     users = {u.name for u in catalog.users}
     for i, group in enumerate(catalog.groups):
@@ -201,6 +203,18 @@ def _inconsistencies(catalog: CatalogFile) -> Iterator[tuple[Location, str]]:
         for user in group.members:
             if users and user not in users:
                 yield ("groups", i, "members", user), f"there is no user {user} in this file"
+
+
+def _dataset_problems(catalog: CatalogFile) -> Iterator[tuple[Location, str]]:
+    groups = {g.name for g in catalog.groups}
+    for i, dataset in enumerate(catalog.datasets):
+        # Without groups in the file they come from an identity provider.
+        if groups and dataset.owner is not None and dataset.owner not in groups:
+            yield ("datasets", i, "owner"), f"there is no group {dataset.owner} in this file"
+        try:
+            check_source(dataset.kind, dataset.source)
+        except InvalidInput as error:
+            yield ("datasets", i, *error.details["field"].split(".", 1)), error.message.partition(": ")[2]
 
 
 def _size_problems(size: InstanceTypeEntry) -> Iterator[tuple[Location, str]]:

@@ -10,11 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from collegium.catalog.checked import Strict, checked
 from collegium.catalog.placement import Affinity, DnsName, LabelMap, Toleration
 from collegium.domain.catalog import AccessMode, SourceKind
+from collegium.domain.datasets import MAX_LICENCE
 from collegium.domain.errors import DomainError
 from collegium.domain.groups import Role
 from collegium.domain.names import check_env_name, check_group_name, check_label, check_object_name, check_user_name
 from collegium.domain.quota import Limits
 from collegium.domain.resources import MEMORY, Resources, parse_quantity
+from collegium.domain.tags import check_tags
 
 ObjectName = Annotated[str, checked(check_object_name)]
 GroupName = Annotated[str, checked(check_group_name)]
@@ -95,11 +97,16 @@ class ImageEntry(Strict):
 
 
 class DatasetEntry(Strict):
-    """Data. ``source`` depends on ``kind``."""
+    """Data. ``source`` depends on ``kind``; ``managed`` is a folder of the platform's own file store, or of the group
+    that is the ``owner``. ``licence`` is an SPDX id or a text.
+    """
 
     name: ObjectName
     display_name: Label | None = None
     description: Text = ""
+    tags: Annotated[list[str], checked(lambda tags: list(check_tags(tags)))] = Field(default_factory=list)
+    licence: Annotated[str, Field(max_length=MAX_LICENCE)] = ""
+    owner: GroupName | None = None
     kind: SourceKind
     source: dict[str, str] = Field(default_factory=dict)
     everyone: bool = False

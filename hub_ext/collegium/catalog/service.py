@@ -15,6 +15,7 @@ from collegium.domain.errors import Conflict
 from collegium.domain.groups import Group, ManagedBy, Membership
 from collegium.domain.quota import Limits
 from collegium.domain.resources import MEMORY, Resources, parse_quantity
+from collegium.domain.tags import check_tags
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Change:
 def declared(catalog: CatalogFile) -> Declared:
     """Translate a checked file into domain objects."""
     grants: list[Grant] = []
+    owners = {d.name: d.owner for d in catalog.datasets if d.owner is not None}
     for kind, entries in (
         (GrantKind.INSTANCE_TYPE, catalog.instance_types),
         (GrantKind.IMAGE, catalog.images),
@@ -57,6 +59,9 @@ def declared(catalog: CatalogFile) -> Declared:
         grants += [Grant(g.name, GrantKind.INSTANCE_TYPE, n) for n in dict.fromkeys(g.instance_types)]
         grants += [Grant(g.name, GrantKind.IMAGE, n) for n in dict.fromkeys(g.images)]
         grants += [Grant(g.name, GrantKind.DATASET, d.name, d.access) for d in {d.name: d for d in g.datasets}.values()]
+    # What a group owns, it may write.
+    grants = [g for g in grants if not (g.kind is GrantKind.DATASET and owners.get(g.name) == g.group)]
+    grants += [Grant(owner, GrantKind.DATASET, name, AccessMode.READ_WRITE) for name, owner in owners.items()]
     return Declared(
         users=tuple(User(u.name, u.display_name, u.platform_admin, u.password_hash) for u in catalog.users),
         groups=tuple(
@@ -98,7 +103,17 @@ def declared(catalog: CatalogFile) -> Declared:
             for i in catalog.images
         ),
         datasets=tuple(
-            Dataset(d.name, d.display_name or d.name, d.kind, d.source, d.description) for d in catalog.datasets
+            Dataset(
+                d.name,
+                d.display_name or d.name,
+                d.kind,
+                d.source,
+                d.description,
+                tags=check_tags(d.tags),
+                licence=d.licence,
+                owner=d.owner or "",
+            )
+            for d in catalog.datasets
         ),
         grants=tuple(grants),
     )
