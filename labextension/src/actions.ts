@@ -4,6 +4,7 @@ import type { ArtifactOut, JobDetail, JobOut, ScheduleOut } from './api';
 import { messageOf, type Client } from './client';
 import { cloneDraft } from './clone';
 import { emptyDraft, type Draft } from './draft';
+import { saveInBrowser } from './files/download';
 import { bytes } from './format';
 import type { Host, JobTab } from './host';
 import type { Session } from './session';
@@ -166,15 +167,4 @@ export class Actions {
       })
     );
   }
-}
-
-function saveInBrowser(blob: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  document.body.appendChild(link);
-  link.click();
-  link.remove();
-  // Firefox reads the address after the click has returned.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

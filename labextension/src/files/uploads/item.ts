@@ -1,6 +1,5 @@
 /** One file in the list of those that go up. */
 
-import { ApiError } from '../../http';
 import { numbered } from '../paths';
 import { Rate } from './rate';
 
@@ -51,16 +50,11 @@ export function isLive(item: UploadItem): boolean {
 }
 
 /** Goes on with the other name, or in the other's place. */
-export function settle(item: UploadItem, choice: Exclude<Choice, 'skip'>): void {
+export function settle(item: UploadItem, choice: Choice): void {
   item.replace = choice === 'replace';
   if (choice === 'keep-both') {
     item.path = numbered(item.wanted, ++item.copies);
   }
   item.state = 'Waiting';
   item.problem = '';
-}
-
-/** Does the service say that something of this name is there already? */
-export function isTaken(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 409;
 }

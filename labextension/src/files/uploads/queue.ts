@@ -5,7 +5,7 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import { ApiError, messageOf } from '../../http';
 import type { Dropped } from './drop';
 import { Feed, type Found } from './feed';
-import { isLive, isTaken, newItem, settle, type Choice, type UploadItem } from './item';
+import { isLive, newItem, settle, type Choice, type UploadItem } from './item';
 import { checkSame, marksOf, type Key, type Memory } from './memory';
 import type { Sender } from './sender';
 
@@ -21,6 +21,8 @@ export interface QueueParts {
   sender: (group: string, id: string | null, file: File) => Promise<Sender>;
   makeFolder: (group: string, path: string) => Promise<unknown>;
   drop: (group: string, id: string) => Promise<unknown>;
+  /** Is there something of this name? */
+  taken: (group: string, path: string) => Promise<boolean>;
   memory: Memory;
   now?: () => number;
 }
@@ -34,7 +36,6 @@ export class UploadQueue {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _landed = new Signal<this, { group: string; path: string }>(this);
-  [];
   private readonly answers = new Map<number, Choice>();
   private readonly feed: Feed;
   private counter = 0;
@@ -152,11 +153,8 @@ export class UploadQueue {
   }
 
   private settle(item: UploadItem, choice: Choice): void {
-    if (choice === 'skip') {
-      this.items = this.items.filter(other => other !== item);
-    } else {
-      settle(item, choice);
-    }
+    this.items = choice === 'skip' ? this.items.filter(other => other !== item) : this.items;
+    settle(item, choice);
   }
 
   private async take({ group, path, file, batch }: Found): Promise<void> {
@@ -218,7 +216,7 @@ export class UploadQueue {
     if (error === null) {
       this.finish(item);
     } else if (item.state === 'Sending') {
-      this.fail(item, error);
+      this.fail(item, error, await this.isTaken(item, error));
     }
     this.pump();
   }
@@ -270,8 +268,8 @@ export class UploadQueue {
     this._landed.emit({ group: item.group, path: item.path });
   }
 
-  private fail(item: UploadItem, error: unknown): void {
-    if (isTaken(error)) {
+  private fail(item: UploadItem, error: unknown, taken: boolean): void {
+    if (taken) {
       item.state = 'Conflict';
       const answer = this.answers.get(item.batch) ?? (item.copies > 0 ? 'keep-both' : undefined);
       if (answer && !(answer === 'replace' && item.replace)) {
@@ -282,6 +280,11 @@ export class UploadQueue {
     }
     item.state = 'Failed';
     item.problem = messageOf(error);
+  }
+
+  /** A conflict may be about other things than the name. */
+  private async isTaken({ group, path }: UploadItem, error: unknown): Promise<boolean> {
+    return error instanceof ApiError && error.status === 409 && this.parts.taken(group, path);
   }
 
   /** What this browser remembers, if it is of the upload that is meant. */
