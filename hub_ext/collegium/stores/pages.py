@@ -49,11 +49,11 @@ def matcher(text: str) -> Callable[[str], bool]:
 
 
 def _packed(facts: list[object]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(facts).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(facts, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def _unpacked(after: str) -> object:
     try:
         return json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("cursor", "was not made by this listing", after) from error
