@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,19 +121,21 @@ class DatasetHealth:
     def __init__(self, connection: sa.Connection) -> None:
         self._c = connection
 
-    def put(self, health: SourceHealth) -> None:
-        """Write what was found last."""
-        values = {
-            "state": health.state.value,
-            "message": health.message,
-            "checked_at": health.checked_at,
-            "files": health.files,
-            "bytes": health.bytes,
-        }
-        where = (_h.dataset == health.dataset) & (_h.group_name == health.group)
-        if not self._c.execute(sa.update(dataset_health).where(where).values(values)).rowcount:
-            row = {"dataset": health.dataset, "group_name": health.group, **values}
-            self._c.execute(sa.insert(dataset_health).values(row))
+    def put(self, dataset: str, found: Sequence[SourceHealth]) -> None:
+        """Write what was found last, and forget what was before."""
+        self._c.execute(sa.delete(dataset_health).where(_h.dataset == dataset))
+        for health in found:
+            self._c.execute(
+                sa.insert(dataset_health).values(
+                    dataset=dataset,
+                    group_name=health.group,
+                    state=health.state.value,
+                    message=health.message,
+                    checked_at=health.checked_at,
+                    files=health.files,
+                    bytes=health.bytes,
+                )
+            )
 
     def of(self, datasets: Collection[str]) -> dict[tuple[str, str], SourceHealth]:
         """By dataset and group, ``""`` where it is the same for all."""

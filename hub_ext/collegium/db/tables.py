@@ -110,6 +110,8 @@ datasets = sa.Table(
     # Its files are being removed, the row goes last; nobody sees it any more.
     sa.Column("deleting_at", Moment),
 )
+_deleting = sa.text("deleting_at IS NOT NULL")
+sa.Index("ix_datasets_deleting", datasets.c.name, sqlite_where=_deleting, postgresql_where=_deleting)
 
 grants = sa.Table(
     "grants",

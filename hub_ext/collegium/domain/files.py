@@ -80,8 +80,11 @@ def joined(folder: str, name: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class Root:
-    """A tree of files in a store. ``owner`` is a group's name or PLATFORM; ``area`` is ``files`` (the shared files of a
-    group), ``datasets/<name>/head`` or ``datasets/<name>/versions/<number>``. Of ``area`` only these forms exist."""
+    """A tree of files in a store. ``owner`` is a group's name or PLATFORM.
+
+    ``area`` is ``files`` (the shared files of a group), or ``head``, ``versions/<number>`` or ``manifests`` below
+    ``datasets/<name>``; no other form exists.
+    """
 
     owner: str
     area: str = "files"
@@ -92,7 +95,7 @@ class Root:
         match self.area.split("/"):
             case ["files"]:
                 pass
-            case ["datasets", name, "head"]:
+            case ["datasets", name, "head" | "manifests"]:
                 check_object_name(name, "dataset")
             case ["datasets", name, "versions", number] if number.isascii() and number.isdecimal():
                 check_object_name(name, "dataset")
@@ -108,6 +111,11 @@ class Root:
     def version(cls, owner: str, dataset: str, number: int) -> Root:
         """A version of a dataset, which never changes."""
         return cls(owner, f"datasets/{dataset}/versions/{number}")
+
+    @classmethod
+    def manifests(cls, owner: str, dataset: str) -> Root:
+        """The lists of files of a dataset's versions, each by its SHA-256."""
+        return cls(owner, f"datasets/{dataset}/manifests")
 
     @property
     def frozen(self) -> bool:

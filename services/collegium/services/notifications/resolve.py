@@ -40,39 +40,48 @@ class Names:
 class CheckedResolver(Resolver):
     """Answers with addresses that were checked, and whoever asks connects to these and to no other."""
 
-    def initialize(self, lookup: Lookup, networks: Sequence[Network]) -> None:
-        """Tornado's constructor hook."""
-        self._lookup, self._networks = lookup, networks
+    def initialize(
+        self, lookup: Lookup, networks: Sequence[Network], setting: str = "notification_networks"
+    ) -> None:
+        """Tornado's constructor hook. ``setting`` is what allows more networks."""
+        self._lookup, self._networks, self._setting = lookup, networks, setting
 
     async def resolve(self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
         """Raises OutOfReach if any of the addresses is not to be reached: a name with a good and a bad one is no
         mistake."""
-        if (written := literal(host)) is not None and (why := refusal(str(written), self._networks)):
+        if (written := literal(host)) is not None and (why := refusal(str(written), self._networks, self._setting)):
             raise OutOfReach(why)
         found = await self._lookup(host, port)
         for _, address in found:
-            if why := refusal(str(address[0]), self._networks):
+            if why := refusal(str(address[0]), self._networks, self._setting):
                 raise OutOfReach(why)
         return found
 
 
-def refusal(address: str, networks: Sequence[Network]) -> str:
+def refusal(address: str, networks: Sequence[Network], setting: str = "notification_networks") -> str:
     """Why nothing may be sent to an address, empty if it may. What it is stays untold: it may be of a network that
     whoever asks cannot look into."""
     plain = literal(address.partition("%")[0])
     why = "no address" if plain is None else forbidden(plain, networks)
-    return f"leads to {why}; an operator can allow networks (notification_networks)" if why else ""
+    return f"leads to {why}; an operator can allow networks ({setting})" if why else ""
 
 
-async def check_reachable(url_host: str, port: int, lookup: Lookup, networks: Sequence[Network]) -> None:
+async def check_reachable(
+    url_host: str,
+    port: int,
+    lookup: Lookup,
+    networks: Sequence[Network],
+    field: str = "url",
+    setting: str = "notification_networks",
+) -> None:
     """Raise InvalidInput for a host that leads nowhere allowed now. One that has no address now may have one later."""
-    if (written := literal(url_host)) is not None and (why := refusal(str(written), networks)):
-        raise InvalidInput("url", why)
+    if (written := literal(url_host)) is not None and (why := refusal(str(written), networks, setting)):
+        raise InvalidInput(field, why)
     try:
         async with asyncio.timeout(3):
             found = await lookup(url_host, port)
     except (OSError, TimeoutError, UnicodeError):
         return
     for _, address in found:
-        if why := refusal(str(address[0]), networks):
-            raise InvalidInput("url", why)
+        if why := refusal(str(address[0]), networks, setting):
+            raise InvalidInput(field, why)

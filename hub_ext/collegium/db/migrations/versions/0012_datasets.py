@@ -16,6 +16,8 @@ def upgrade() -> None:
     op.add_column("datasets", sa.Column("created_by", sa.String(length=128), server_default="", nullable=False))
     for column in ("created_at", "updated_at", "deleting_at"):
         op.add_column("datasets", sa.Column(column, sa.BigInteger(), nullable=True))
+    deleting = sa.text("deleting_at IS NOT NULL")
+    op.create_index("ix_datasets_deleting", "datasets", ["name"], sqlite_where=deleting, postgresql_where=deleting)
     op.add_column("secrets", sa.Column("kind", sa.String(length=16), server_default="opaque", nullable=False))
     op.add_column("secrets", sa.Column("groups", sa.JSON(), nullable=True))
     op.create_table(
@@ -95,5 +97,6 @@ def downgrade() -> None:
         op.drop_table(table)
     for column in ("groups", "kind"):
         op.drop_column("secrets", column)
+    op.drop_index("ix_datasets_deleting", "datasets")
     for column in ("deleting_at", "updated_at", "created_at", "created_by", "owner"):
         op.drop_column("datasets", column)
