@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import httpx
 
 from collegium_client import exchange
+from collegium_client.aio_files import AsyncFiles
 from collegium_client.aio_jobs import AsyncJobs
 from collegium_client.aio_schedules import AsyncSchedules
 from collegium_client.aio_sweeps import AsyncSweeps
@@ -42,6 +43,7 @@ class AsyncClient(AsyncMethods):
         self.jobs = AsyncJobs(self)
         self.schedules = AsyncSchedules(self)
         self.sweeps = AsyncSweeps(self)
+        self.files = AsyncFiles(self)
 
     async def __aenter__(self) -> Self:
         return self

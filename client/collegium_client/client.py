@@ -10,7 +10,9 @@ from typing import Self, TypeVar
 import httpx
 
 from collegium_client import exchange
+from collegium_client.datasets import Datasets
 from collegium_client.exchange import Answer, Retry
+from collegium_client.files import Files
 from collegium_client.jobs import Jobs
 from collegium_client.methods import Methods
 from collegium_client.models import ContextOut
@@ -25,7 +27,8 @@ T = TypeVar("T")
 class Client(Methods):
     """A Collegium. Without arguments it is the one of ``collegium_client.settings``; a context manager, or ``close()``.
 
-    ``jobs``, ``schedules`` and ``sweeps`` are what most programs need; besides, each operation of the API is a method.
+    ``jobs``, ``schedules``, ``sweeps``, ``files`` and ``datasets`` are what most programs need; besides, each operation
+    of the API is a method.
     What may be done twice without harm is tried again when the network or the server fails; a submit always may, for it
     carries a key.
     """
@@ -47,6 +50,8 @@ class Client(Methods):
         self.jobs = Jobs(self)
         self.schedules = Schedules(self)
         self.sweeps = Sweeps(self)
+        self.files = Files(self)
+        self.datasets = Datasets(self)
 
     def __enter__(self) -> Self:
         return self

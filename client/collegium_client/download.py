@@ -26,6 +26,8 @@ class Download:
         self._draft: Path | None = None
         self.at = 0
         self.size: int | None = None
+        #: As the answer says it: asks for the rest only of what was begun.
+        self.etag: str | None = None
         self.complete = False
 
     def __enter__(self) -> Self:
@@ -59,8 +61,9 @@ class Download:
             length = response.headers.get("Content-Length", "")
             size = int(length) if length.isdecimal() and "Content-Encoding" not in response.headers else None
         if self.at and self.size is not None and size != self.size:
-            raise Unreachable("the artifact changed while it was fetched; fetch it again")
+            raise Unreachable("the file changed while it was fetched; fetch it again")
         self.size = size
+        self.etag = response.headers.get("ETag")
 
     def write(self, piece: bytes) -> None:
         """Keep what came."""

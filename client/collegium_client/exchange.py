@@ -74,8 +74,8 @@ def client_options(settings: Settings, transport: Any = None, timeout: httpx.Tim
 def request_of(client: httpx.Client | httpx.AsyncClient, operation: Operation[Any]) -> httpx.Request:
     """The request for an operation, with an id to find it by."""
     headers = {**operation.sent_headers(), "X-Request-ID": secrets.token_hex(8)}
-    body = _encoded(operation.sent_body())
-    if body is not None:
+    body = operation.content
+    if body is None and (body := _encoded(operation.sent_body())) is not None:
         headers["Content-Type"] = "application/json"
     return client.build_request(
         operation.method,
@@ -164,6 +164,14 @@ def unreachable(url: str, error: httpx.TransportError) -> Unreachable:
 def shown(response: httpx.Response) -> str:
     """The address without its query, for people."""
     return str(response.request.url.copy_with(query=None))
+
+
+def raise_unless_passing(problem: Exception, url: str, failures: int, tries: int) -> None:
+    """Raise what is not over in a moment, and what happened too often."""
+    if not is_passing(problem) or failures >= tries:
+        if isinstance(problem, httpx.TransportError):
+            raise unreachable(url, problem) from problem
+        raise problem
 
 
 def is_passing(problem: Exception) -> bool:

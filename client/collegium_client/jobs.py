@@ -12,7 +12,7 @@ import httpx
 from collegium_client import operations
 from collegium_client.download import Download
 from collegium_client.errors import CollegiumError, TimedOut
-from collegium_client.exchange import is_passing, unreachable
+from collegium_client.exchange import raise_unless_passing
 from collegium_client.models import (
     ArtifactOut,
     BatchJobIn,
@@ -373,10 +373,8 @@ class Jobs:
         self._again_or_raise(problem, place.failures)
 
     def _again_or_raise(self, problem: Exception | None, failures: int) -> None:
-        if problem is not None and (not is_passing(problem) or failures >= self._client.retry.tries):
-            if isinstance(problem, httpx.TransportError):
-                raise unreachable(self._client.settings.url, problem) from problem
-            raise problem
+        if problem is not None:
+            raise_unless_passing(problem, self._client.settings.url, failures, self._client.retry.tries)
         # A stream that ended without a word is one that the server closed: it comes back and is told why.
         self._client.pause(failures)
 

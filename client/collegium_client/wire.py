@@ -26,6 +26,8 @@ class Operation(Generic[T]):
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str | None] = field(default_factory=dict)
     body: BaseModel | Mapping[str, Any] | None = None
+    #: A body that is no JSON: bytes, or what gives them piece by piece and can be given out once.
+    content: Any = None
 
     @property
     def repeatable(self) -> bool:
