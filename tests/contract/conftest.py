@@ -31,6 +31,7 @@ from collegium.domain.names import new_id
 from collegium.domain.resources import Resources
 from collegium.stores.port import FileStore
 from support.kubernetes_place import POD_PROGRAM, ClusterPlace
+from support.plain_kernel import without_calls
 
 PATIENCE = 30.0
 HEAD, TAIL, SEGMENT = 8192, 16384, 4096
@@ -370,8 +371,19 @@ async def posix(folder: Path) -> AsyncIterator[FileStore]:
     await made.close()
 
 
+@contextlib.asynccontextmanager
+async def posix_plain(folder: Path) -> AsyncIterator[FileStore]:
+    """The same on a system that lacks the kernel's newer calls."""
+    with without_calls():
+        async with posix(folder) as made:
+            yield made
+
+
 #: Stores of files; a new one joins by a maker as above.
-STORES: dict[str, Callable[[Path], contextlib.AbstractAsyncContextManager[FileStore]]] = {"posix": posix}
+STORES: dict[str, Callable[[Path], contextlib.AbstractAsyncContextManager[FileStore]]] = {
+    "posix": posix,
+    "posix-plain": posix_plain,
+}
 
 
 @pytest.fixture(params=sorted(STORES))

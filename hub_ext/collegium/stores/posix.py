@@ -23,7 +23,7 @@ from collegium.stores.posix_ground import Ground, closing, entry_of, parts_of, t
 from collegium.stores.posix_listing import Search, page_of, walk
 from collegium.stores.posix_sending import BATCH, Sending
 from collegium.stores.posix_trees import Trees, regular
-from collegium.stores.posix_uploads import Uploads
+from collegium.stores.posix_uploads import Sender, Uploads
 from collegium.stores.posix_versions import Versions
 
 #: Threads for looks and reads, for uploads, and for what takes long: none waits for one of another kind.
@@ -306,7 +306,7 @@ class PosixStore:
         try:
             sender = await asyncio.shield(taking)
         except asyncio.CancelledError:
-            taking.add_done_callback(lambda done: done.exception() or done.result().close())
+            taking.add_done_callback(_let_go)
             raise
         return await Sending(sender, functools.partial(self._submit, self._writes)).run(pieces)
 
@@ -343,6 +343,11 @@ class PosixStore:
         """See the port."""
         for pool in (self._looks, self._writes, self._long):
             pool.shutdown(wait=False)
+
+
+def _let_go(taking: asyncio.Future[Sender]) -> None:
+    if not taking.cancelled() and taking.exception() is None:
+        taking.result().close()
 
 
 def _close(opening: asyncio.Future[tuple[int, Entry]]) -> None:

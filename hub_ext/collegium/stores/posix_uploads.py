@@ -130,6 +130,8 @@ class Sender:
                 mark.write(self.mark, self.generation, offset)
                 os.ftruncate(self.data, offset)
             self.first = offset == 0
+            self._write_failure: Exception | None = None
+            self._sync_failure: Exception | None = None
             self.written = self.durable = offset
             self._asked = offset
             # The file lock holds off others, but not two threads with one and the same open file.
@@ -143,7 +145,17 @@ class Sender:
         self._stack.close()
 
     def write(self, pieces: Sequence[bytes]) -> None:
-        """Add pieces. Raises Conflict if somebody has taken over, and StorageFull with a beginning of them written."""
+        """Add pieces. Raises Conflict if somebody has taken over, and StorageFull with a beginning of them written;
+        after a failure nothing more is taken, for it would not join."""
+        if self._write_failure is not None:
+            raise self._write_failure
+        try:
+            self._write(pieces)
+        except Exception as error:
+            self._write_failure = error
+            raise
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
         size = sum(map(len, pieces))
         if self.transfer.size is not None and self.written + size > self.transfer.size:
             raise Conflict(
@@ -169,10 +181,21 @@ class Sender:
                 self.sha256.update(piece)
 
     def sync(self) -> None:
-        """Put what was written on the disk, and say so in the mark. What fails to get there does not count."""
+        """Put what was written on the disk, and say so in the mark. What fails to get there does not count, nor what
+        comes later: the system tells of a failure only once."""
+        if self._sync_failure is not None:
+            raise self._sync_failure
+        try:
+            self._sync()
+        except Exception as error:
+            self._sync_failure = error
+            raise
+
+    def _sync(self) -> None:
         offset = self.written
         with told(self.transfer.path):
-            os.fdatasync(self.data)
+            # The first time with whose it is and who may read it, so that finishing it has nothing to sync.
+            (os.fsync if self.first else os.fdatasync)(self.data)
             with self._alone, _held(self.mark):
                 mark = self._check_hold()
                 mark.write(self.mark, self.generation, offset)
@@ -249,7 +272,7 @@ class Uploads:
                     entry = self._finish(transfer, folder, fd, replace, sha256)
             except _NoUpload:
                 entry = self._finished(transfer)
-            Trees(self.ground).throw_away(transfer.root.owner, "uploads", transfer.id)
+            Trees(self.ground).throw_away(transfer.root.owner, "uploads", transfer.id, durably=False)
             return entry
 
     def _finish(self, transfer: Transfer, folder: int, fd: int, replace: bool, sha256: str) -> Entry:
@@ -260,12 +283,14 @@ class Uploads:
             running = self.hashes.take(transfer, mark.generation, mark.offset)
             # Nobody adds to it from here on.
             mark.write(fd, mark.generation + 1, mark.offset)
-            os.ftruncate(data, mark.offset)
+            if os.fstat(data).st_size != mark.offset:
+                os.ftruncate(data, mark.offset)
             if sha256:
                 digest = _digest(data, mark.offset, running)
                 if digest != sha256.lower():
                     raise Conflict(f"the checksum of what came is {digest}, not {sha256}", sha256=digest)
-            os.fsync(data)
+            if mark.offset == 0:
+                os.fsync(data)
             entry = self.ground.place(folder, "data", transfer.root, transfer.path, replace=replace)
         os.fsync(folder)
         return entry
