@@ -22,6 +22,8 @@ COMMANDS = {
     "jobs": "collegium_client.cli.jobs:jobs",
     "schedules": "collegium_client.cli.schedules:schedules",
     "sweeps": "collegium_client.cli.sweeps:sweeps",
+    "files": "collegium_client.cli.files:files",
+    "datasets": "collegium_client.cli.datasets:datasets",
     "apply": "collegium_client.cli.apply:apply",
     "queue": "collegium_client.cli.group:queue",
     "activity": "collegium_client.cli.group:activity",
@@ -98,7 +100,7 @@ def _broken(point: EntryPoint, why: str) -> click.Command:
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, prog_name="collegium-client")
 def collegium() -> None:
-    """Jobs of a Collegium hub: submit, follow, repeat, compare, fetch what they made.
+    """Jobs, files and datasets of a Collegium hub: submit, follow, repeat, compare, send and fetch.
 
     In a server of the hub it works at once; elsewhere begin with 'collegium login --url https://your.hub'.
     """
