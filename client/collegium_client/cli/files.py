@@ -103,7 +103,7 @@ def checksum(path: str, group: str | None) -> None:
 def cat(path: str, group: str | None) -> None:
     """Print a file as it is."""
     client = connect(group)
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     at, size = 0, client.files.get(path).size
     while at < size:
         piece = client.files.read(path, start=at, end=min(size, at + (8 << 20)))
