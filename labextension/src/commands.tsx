@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import type { Actions, JobTab } from './actions';
 import { emptyDraft, type Draft } from './draft';
+import { FilesView } from './files/FilesView';
 import { collegiumIcon } from './icons';
 import type { SidebarWidget } from './panels/SidebarWidget';
 import { QueuePage } from './queue/QueuePage';
@@ -79,6 +80,7 @@ export function addCommands(
     app.commands.notifyCommandChanged(CommandIDs.newJob);
     app.commands.notifyCommandChanged(CommandIDs.newSchedule);
     app.commands.notifyCommandChanged(CommandIDs.openQueue);
+    app.commands.notifyCommandChanged(CommandIDs.openFiles);
   });
 }
 
@@ -152,6 +154,29 @@ function addPages(app: JupyterFrontEnd, actions: Actions): void {
         close =>
           client && <SweepView actions={actions} client={client} group={group} id={id} onGone={close} />
       );
+    }
+  });
+  app.commands.addCommand(CommandIDs.openFiles, {
+    label: 'Shared Files',
+    caption: 'Open the group’s shared files in a tab',
+    icon: collegiumIcon,
+    describedBy: {
+      args: {
+        type: 'object',
+        properties: {
+          group: { type: 'string', description: 'Name of the group; the chosen one without it.' },
+          entry: { type: 'string', description: 'Path of a file whose details are shown.' }
+        }
+      }
+    },
+    isEnabled: () => actions.session.group !== null,
+    execute: args => {
+      const { client, group: chosen } = actions.session.require();
+      const group = String(args.group ?? chosen);
+      const entry = args.entry ? String(args.entry) : undefined;
+      show(`collegium-files-${group}${entry ? `-${entry}` : ''}`, entry ?? `Files of ${group}`, () => (
+        <FilesView actions={actions} client={client} group={group} entry={entry} />
+      ));
     }
   });
   app.commands.addCommand(CommandIDs.openQueue, {

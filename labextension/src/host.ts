@@ -1,9 +1,12 @@
 /** Where the parts stand: JupyterLab or the portal. They differ in how one is asked and told, and where things open. */
 
 import type { ArtifactOut, JobOut } from './api';
+import type { DatasetDraft } from './datasets/draft';
 import type { Draft } from './draft';
 
 export type JobTab = 'log' | 'metrics' | 'usage' | 'details' | 'history' | 'artifacts';
+
+export type DatasetTab = 'data' | 'versions' | 'uses' | 'access' | 'information';
 
 export type Place =
   | { what: 'job'; group: string; id: string; name: string; tab?: JobTab }
@@ -11,8 +14,12 @@ export type Place =
   | { what: 'schedule'; group: string; id: string; name: string }
   | { what: 'edit-schedule'; group: string; id: string; name: string }
   | { what: 'sweep'; group: string; id: string; name: string }
+  | { what: 'dataset'; group: string; name: string; tab?: DatasetTab; copying?: string }
+  | { what: 'new-dataset'; draft?: Partial<DatasetDraft> }
+  | { what: 'datasets'; group: string }
   | { what: 'queue'; group: string }
-  | { what: 'jobs'; group: string };
+  | { what: 'jobs'; group: string }
+  | { what: 'files'; group: string; path?: string; entry?: string };
 
 export interface Question {
   title: string;
@@ -28,6 +35,8 @@ export interface Host {
   tell(text: string): void;
   fail(text: string): void;
   open(place: Place): void;
+  /** Opens a shared file where it can be worked on; absent where there is no such place. */
+  openFile?(group: string, path: string): Promise<void>;
   /** Puts a file of a job into the home directory and opens it; absent where there is no home. */
   openArtifact?(
     job: JobOut,

@@ -7,6 +7,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { ArtifactOut, JobOut } from './api';
 import { artifactTarget, base64, parents } from './artifacts';
+import { drivePath } from './drive/paths';
 import type { Host, Place, Question } from './host';
 import { CommandIDs } from './tokens';
 
@@ -20,6 +21,7 @@ const COMMANDS: Record<Place['what'], string> = {
   'edit-schedule': CommandIDs.editSchedule,
   sweep: CommandIDs.openSweep,
   queue: CommandIDs.openQueue,
+  files: CommandIDs.openFiles,
   jobs: CommandIDs.showPanel
 };
 
@@ -52,6 +54,10 @@ export class LabHost implements Host {
   open(place: Place): void {
     const { what, ...args } = place;
     void this.commands.execute(COMMANDS[what], args as unknown as ReadonlyPartialJSONObject);
+  }
+
+  async openFile(group: string, path: string): Promise<void> {
+    await this.commands.execute('docmanager:open', { path: drivePath(group, path) });
   }
 
   async openArtifact(

@@ -48,6 +48,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       CommandIDs.newJob,
       CommandIDs.newSchedule,
       CommandIDs.openQueue,
+      CommandIDs.openFiles,
       CommandIDs.refresh
     ]) {
       palette?.addItem({ command, category: CATEGORY });

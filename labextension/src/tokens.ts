@@ -28,6 +28,7 @@ export const CommandIDs = {
   editSchedule: 'collegium:edit-schedule',
   openQueue: 'collegium:open-queue',
   openSweep: 'collegium:open-sweep',
+  openFiles: 'collegium:open-files',
   runNotebook: 'collegium:run-notebook',
   runNotebookFile: 'collegium:run-notebook-file',
   scheduleNotebookFile: 'collegium:schedule-notebook-file'

@@ -4,3 +4,4 @@ import './main.css';
 import './account.css';
 import './plots.css';
 import './work.css';
+import './files.css';

@@ -5,6 +5,7 @@ import { menuLinks } from '../accounts/links';
 import { ProfileMenu } from '../accounts/ProfileMenu';
 import type { Actions } from '../actions';
 import { ActivitySection } from '../activity/ActivitySection';
+import { FilesView } from '../files/FilesView';
 import { useSignal } from '../hooks';
 import { Icon } from '../icon';
 import type { JobList } from '../joblist';
@@ -108,6 +109,25 @@ function Content({ jobs, actions }: PanelProps): JSX.Element {
         }
       >
         <SweepsSection key={group.name} actions={actions} />
+      </Section>
+      <Section
+        id="files"
+        title="Shared files"
+        open={false}
+        tools={
+          <button
+            type="button"
+            className="clg-link"
+            data-testid="collegium-open-files"
+            onClick={() => actions.host.open({ what: 'files', group: group.name })}
+          >
+            Open as a tab
+          </button>
+        }
+      >
+        {session.client && (
+          <FilesView key={group.name} actions={actions} client={session.client} group={group.name} compact />
+        )}
       </Section>
       <Section id="activity" title="Recent activity" open={false}>
         <ActivitySection key={group.name} actions={actions} />

@@ -30,6 +30,7 @@ const TITLES: Record<GroupPage, string> = {
   schedules: 'Schedules',
   sweeps: 'Sweeps',
   queue: 'Queue',
+  files: 'Shared files',
   activity: 'Recent activity',
   notifications: 'Notifications',
   secrets: 'Secrets',

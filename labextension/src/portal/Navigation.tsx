@@ -12,6 +12,7 @@ const TABS: readonly { tab: GroupPage; title: string; operation: string }[] = [
   { tab: 'schedules', title: 'Schedules', operation: 'schedule.list' },
   { tab: 'sweeps', title: 'Sweeps', operation: 'sweep.list' },
   { tab: 'queue', title: 'Queue', operation: 'queue.read' },
+  { tab: 'files', title: 'Shared files', operation: 'file.list' },
   { tab: 'activity', title: 'Recent activity', operation: 'group.activity' },
   { tab: 'notifications', title: 'Notifications', operation: 'channel.list' },
   { tab: 'secrets', title: 'Secrets', operation: 'secret.list' },

@@ -9,6 +9,7 @@ import { ActivitySection } from '../activity/ActivitySection';
 import type { ScheduleDetail } from '../api';
 import type { Client } from '../client';
 import { emptyDraft } from '../draft';
+import { FilesView } from '../files/FilesView';
 import { useSignal } from '../hooks';
 import type { JobTab } from '../host';
 import { JobList } from '../joblist';
@@ -38,6 +39,7 @@ const WORK = [
   'schedules',
   'sweeps',
   'queue',
+  'files',
   'activity',
   'notifications',
   'secrets'
@@ -166,6 +168,17 @@ function Page({ work, route, client }: { work: Parts; route: WorkRoute; client: 
         <div className="clg-card">
           <QueuePage actions={actions} group={group} />
         </div>
+      );
+    case 'files':
+      return (
+        <FilesView
+          actions={actions}
+          client={client}
+          group={group}
+          path={id ?? ''}
+          entry={host.entry}
+          onPath={path => go({ page: 'group', group, tab: 'files', id: path || undefined })}
+        />
       );
     case 'activity':
       return <ActivitySection actions={actions} />;

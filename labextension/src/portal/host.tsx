@@ -9,6 +9,8 @@ type Note = (text: string, bad: boolean) => void;
 export class PortalHost implements Host {
   /** What the form starts with when it is opened from here; an address cannot hold it. */
   draft: Partial<Draft> | undefined;
+  /** The file whose details are to be shown first. */
+  entry: string | undefined;
 
   constructor(
     private readonly group: string,
@@ -66,6 +68,9 @@ export class PortalHost implements Host {
         return go({ page: 'group', group: place.group, tab: 'schedules', id: place.id, part: 'edit' });
       case 'sweep':
         return go({ page: 'group', group: place.group, tab: 'sweeps', id: place.id });
+      case 'files':
+        this.entry = place.entry;
+        return go({ page: 'group', group: place.group, tab: 'files', id: place.path });
       default:
         return go({ page: 'group', group: place.group, tab: place.what });
     }

@@ -8,6 +8,7 @@ export const GROUP_PAGES = [
   'schedules',
   'sweeps',
   'queue',
+  'files',
   'activity',
   'notifications',
   'secrets',
@@ -20,7 +21,8 @@ export const GROUP_PAGES = [
 const OBJECTS: Partial<Record<GroupPage, readonly string[]>> = {
   jobs: ['log', 'metrics', 'usage', 'details', 'history', 'artifacts'],
   schedules: ['edit'],
-  sweeps: []
+  sweeps: [],
+  files: []
 };
 export type GroupPage = (typeof GROUP_PAGES)[number];
 

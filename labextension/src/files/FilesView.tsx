@@ -1,0 +1,142 @@
+import * as React from 'react';
+
+import { Problem } from '../accounts/parts';
+import type { Actions } from '../actions';
+import type { Client } from '../client';
+import { useSignal } from '../hooks';
+import { Icon } from '../icon';
+import { Browser } from './Browser';
+import { FilesModel } from './FilesModel';
+import { NameDialog } from './NameDialog';
+import { parentOf } from './paths';
+import { SharesView } from './SharesView';
+import { StorageBar } from './StorageBar';
+import { TrashView } from './TrashView';
+import { Trays } from './Trays';
+
+type Part = 'files' | 'trash' | 'links';
+const PARTS: readonly { part: Part; title: string; operation: string }[] = [
+  { part: 'files', title: 'Files', operation: 'file.list' },
+  { part: 'trash', title: 'Trash', operation: 'trash.list' },
+  { part: 'links', title: 'Links', operation: 'share.list' }
+];
+
+export interface FilesProps {
+  actions: Actions;
+  client: Client;
+  group: string;
+  /** The folder to show; where it is not given, the view remembers it itself. */
+  path?: string;
+  onPath?: (path: string) => void;
+  /** A file whose details are to be shown. */
+  entry?: string;
+  /** In a narrow panel: names and sizes only, details open elsewhere. */
+  compact?: boolean;
+}
+
+/** A group's shared files: to be keyed by the group. */
+export function FilesView(props: FilesProps): JSX.Element {
+  const { actions, client, group, compact } = props;
+  const [model, setModel] = React.useState<FilesModel | null>(null);
+  React.useEffect(() => {
+    const made = new FilesModel(actions, client, group);
+    setModel(made);
+    return () => made.dispose();
+  }, [actions, client, group]);
+  return (
+    <div className={`clg-files${compact ? ' clg-files-compact' : ''}`} data-testid="collegium-files">
+      {model && <Loaded {...props} model={model} />}
+    </div>
+  );
+}
+
+function Loaded(props: FilesProps & { model: FilesModel }): JSX.Element {
+  const { model, compact, group } = props;
+  useSignal(model.changed);
+  const [part, setPart] = React.useState<Part>('files');
+  const [own, setOwn] = React.useState(props.entry ? parentOf(props.entry) : '');
+  const path = props.path ?? own;
+  const onPath = props.onPath ?? setOwn;
+  React.useEffect(() => void model.start(path), [model, path]);
+  const parts = PARTS.filter(({ operation }) => !model.denied(operation));
+  return (
+    <>
+      {!compact && (
+        <>
+          <StorageBar storage={model.storage} />
+          <div className="clg-tabs" role="tablist" aria-label="Shared files">
+            {parts.map(({ part: one, title }) => (
+              <button
+                key={one}
+                type="button"
+                role="tab"
+                id={`clg-files-tab-${group}-${one}`}
+                className="clg-tab"
+                aria-selected={part === one}
+                data-testid={`collegium-files-tab-${one}`}
+                onClick={() => setPart(one)}
+              >
+                {title}
+              </button>
+            ))}
+          </div>
+        </>
+      )}
+      <Said model={model} />
+      {part === 'files' && <Browser {...props} path={path} onPath={onPath} />}
+      {part === 'trash' && <TrashView model={model} />}
+      {part === 'links' && <SharesView model={model} />}
+      <Trays model={model} />
+      {compact && <StorageBar storage={model.storage} />}
+      {model.question && <NameDialog question={model.question} />}
+    </>
+  );
+}
+
+/** What was done, with a way back; and what went wrong. */
+function Said({ model }: { model: FilesModel }): JSX.Element {
+  const { note, problem } = model;
+  return (
+    <>
+      <div role="status" aria-live="polite">
+        {note && (
+          <p className="clg-note clg-files-note" data-testid="collegium-files-note">
+            <span>{note.text}</span>
+            {note.undo && (
+              <button
+                type="button"
+                className="clg-link"
+                data-testid="collegium-files-undo"
+                onClick={() => void note.undo!()}
+              >
+                Undo
+              </button>
+            )}
+            <span className="clg-spacer" />
+            <button
+              type="button"
+              className="clg-icon-button"
+              aria-label="Close the note"
+              onClick={() => model.dismiss()}
+            >
+              <Icon name="close" />
+            </button>
+          </p>
+        )}
+      </div>
+      {problem !== null && (
+        <div className="clg-files-problem">
+          <Problem of={problem} />
+          <button
+            type="button"
+            className="clg-icon-button"
+            aria-label="Close the message"
+            onClick={() => model.dismiss()}
+          >
+            <Icon name="close" />
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
