@@ -56,8 +56,7 @@ trash = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("deleted_by", sa.String(128), nullable=False),
     sa.Column("deleted_at", Moment, nullable=False),
-    # "moving" until the store has it, "kept", "leaving" while it is restored or purged.
-    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),
     sqlite_autoincrement=True,
 )
 sa.Index("ix_trash_group_name_sequence", trash.c.group_name, trash.c.sequence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -157,14 +156,18 @@ class Trash:
         """Groups that have something in a trash."""
         return list(self._c.execute(sa.select(_t.group_name).distinct()).scalars())
 
-    def unsettled(self, before: datetime, limit: int) -> list[TrashEntry]:
-        """What was on its way in or out at that time and still is."""
-        statement = sa.select(trash).where(_t.state != TrashState.KEPT.value, _t.deleted_at < before)
+    def owners(self) -> list[str]:
+        """Owners of storage that have something in a trash."""
+        return list(self._c.execute(sa.select(_t.owner).distinct()).scalars())
+
+    def in_state(self, state: TrashState, limit: int, after: int = 0) -> list[TrashEntry]:
+        """What is in a state, above a number, in order."""
+        statement = sa.select(trash).where(_t.state == state.value, _t.sequence > after)
         return [_entry(r) for r in self._c.execute(statement.order_by(_t.sequence).limit(limit))]
 
-    def ids(self, owner: str) -> set[str]:
-        """Of everything of one owner."""
-        return set(self._c.execute(sa.select(_t.id).where(_t.owner == owner)).scalars())
+    def of_owner(self, owner: str) -> list[TrashEntry]:
+        """Everything of one owner."""
+        return [_entry(r) for r in self._c.execute(sa.select(trash).where(_t.owner == owner).order_by(_t.sequence))]
 
     def size(self, owner: str) -> Size:
         """What all of an owner's trash takes."""
@@ -179,14 +182,23 @@ class Trash:
         return bool(self._c.execute(sa.update(trash).where(where).values(values)).rowcount)
 
     def change(self, entry_id: str, before: TrashState, after: TrashState) -> bool:
-        """From one state to another; False if it is in neither of them any more or another was faster."""
+        """From one state to another; False if it is not in the first one any more."""
         where = (_t.id == entry_id) & (_t.state == before.value)
         return bool(self._c.execute(sa.update(trash).where(where).values(state=after.value)).rowcount)
 
-    def delete(self, ids: Collection[str]) -> None:
-        """They are gone, or where they were."""
-        for entry_id in ids:
-            self._c.execute(sa.delete(trash).where(_t.id == entry_id))
+    def purge_all(self, group: str, user: str | None) -> tuple[int, int]:
+        """What is kept of a group, deleted by somebody or (None) by anybody, is to be purged: how many, how much."""
+        where = (_t.group_name == group) & (_t.state == TrashState.KEPT.value)
+        if user is not None:
+            where &= _t.deleted_by == user
+        columns = sa.func.count(), sa.func.coalesce(sa.func.sum(_t.bytes), 0)
+        count, size = self._c.execute(sa.select(*columns).where(where)).one()
+        self._c.execute(sa.update(trash).where(where).values(state=TrashState.PURGING.value))
+        return int(count), int(size)
+
+    def delete(self, entry_id: str) -> bool:
+        """It is gone, or where it was; False if somebody said so before."""
+        return bool(self._c.execute(sa.delete(trash).where(_t.id == entry_id)).rowcount)
 
 
 def _task(row: Any) -> FileTask:

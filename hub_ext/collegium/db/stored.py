@@ -49,6 +49,10 @@ class StoredSizes:
         if not self._c.execute(sa.update(stored).where(_s.owner == owner).values(values)).rowcount:
             self._c.execute(sa.insert(stored).values(owner=owner, **values))
 
+    def look_again(self, owner: str) -> None:
+        """Nobody knows what there is any more: it is to be measured soon."""
+        self._c.execute(sa.update(stored).where(_s.owner == owner).values(measured_at=None))
+
 
 class Checksums:
     """Rows of ``checksums``: of a file at a path as long as it has the same ETag."""

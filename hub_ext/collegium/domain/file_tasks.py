@@ -10,8 +10,6 @@ from typing import Any
 
 from collegium.domain.files import EntryKind, Root, Size
 
-#: Days for which the trash keeps what was deleted, in groups that set none.
-TRASH_DAYS = 30
 #: A task without a sign of life for so long has lost its process.
 DEAD_AFTER = timedelta(seconds=30)
 NOTHING = Size()
@@ -61,11 +59,12 @@ class FileTask:
 
 
 class TrashState(enum.StrEnum):
-    """moving: the row is there, and nobody knows yet whether the store has it; kept; leaving: restored or purged now."""
+    """moving → kept → restoring | purging. Of what is not kept nobody knows yet whether the store has it."""
 
     MOVING = "moving"
     KEPT = "kept"
-    LEAVING = "leaving"
+    RESTORING = "restoring"
+    PURGING = "purging"
 
 
 @dataclass(frozen=True)

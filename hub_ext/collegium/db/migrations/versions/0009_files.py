@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("deleted_by", sa.String(length=128), nullable=False),
         sa.Column("deleted_at", sa.BigInteger(), nullable=False),
-        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("id", name="uq_trash_id"),
         sqlite_autoincrement=True,

@@ -1,0 +1,213 @@
+"""What the controller sees to: tasks whose process is gone, the trash, and how much is stored.
+
+It works beside the rounds of jobs: nothing here may keep anybody from starting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from collegium.db import Database, UnitOfWork
+from collegium.domain.audit import SYSTEM, AuditEntry
+from collegium.domain.errors import DomainError
+from collegium.domain.file_tasks import TrashEntry, TrashState
+from collegium.domain.files import PLATFORM, EntryKind, Size
+from collegium.domain.quota import WorkloadKind
+from collegium.domain.shares import FileBounds
+from collegium.quota.ledger import Ledger
+from collegium.services.controller.lease import Lease, LeaseLost
+from collegium.services.files.runner import TaskRunner
+from collegium.services.files.trash import TrashService, forget
+from collegium.services.metrics import Metrics
+from collegium.stores.port import FileStore
+
+#: Seconds between looks for tasks to take up, for what is to leave the trash, and for what the trash and its list
+#: disagree on.
+TASKS, EXPIRED, TICKETS = 5.0, 60.0, 900.0
+#: An owner's storage is measured again after this long, and after so many times what it took.
+MEASURED, PATIENCE = timedelta(minutes=10), 20
+#: What disagrees is left alone so long: somebody may be about to make it right.
+YOUNG = timedelta(hours=1)
+#: Days for which it is known which tasks there were, and checksums that nobody asked for anew.
+TASK_DAYS, CHECKSUM_DAYS = 30, 180
+PART = 100
+_log = logging.getLogger("collegium.controller")
+
+
+class FileRounds:
+    """Remembers only when it looked last."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: FileStore,
+        runner: TaskRunner,
+        trash: TrashService,
+        lease: Lease,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        bounds: FileBounds,
+    ) -> None:
+        self._database, self._store, self._runner, self._trash = database, store, runner, trash
+        self._lease, self._metrics, self._clock, self._bounds = lease, metrics, clock, bounds
+        self._work: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
+            "tasks": (TASKS, self.take_up),
+            "expired trash": (EXPIRED, self.expire),
+            "tickets": (TICKETS, self.reconcile),
+            "storage": (EXPIRED, self.measure),
+            "old file rows": (TICKETS, self.forget_old),
+        }
+        self._due = dict.fromkeys(self._work, 0.0)
+        self._task: asyncio.Task[None] | None = None
+
+    async def round(self) -> None:
+        """Go on with whatever is due; returns without waiting for it."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._go())
+
+    def stop(self) -> None:
+        """Drop what is under way: another process sees to it now."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def settle(self) -> None:
+        """Wait for what was begun."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def look_again(self) -> None:
+        """Look for everything at the next round."""
+        self._due = dict.fromkeys(self._work, 0.0)
+
+    async def _go(self) -> None:
+        for name, (interval, work) in self._work.items():
+            moment = asyncio.get_running_loop().time()
+            if moment < self._due[name]:
+                continue
+            self._due[name] = moment + interval
+            try:
+                await work()
+            except LeaseLost:
+                return
+            except Exception as error:
+                self._metrics.failure("files")
+                trace = not isinstance(error, DomainError | OSError)
+                _log.warning("%s of files is seen to later: %s", name, error, exc_info=trace)
+
+    async def take_up(self) -> None:
+        """Tasks whose process is gone, and what is to be purged; room that nobody writes into."""
+        await self._runner.take_up()
+        if await self._database.reading(lambda uow: uow.trash.in_state(TrashState.PURGING, 1)):
+            self._trash.purge_soon()
+
+        def sweep(uow: UnitOfWork) -> int:
+            alive = {t.id for t in uow.file_tasks.running()}
+            return len(Ledger().sweep(uow, WorkloadKind.WRITE, alive, timedelta(minutes=1)))
+
+        if await self._database.reading(lambda uow: uow.reservations.live(kinds=[WorkloadKind.WRITE])):
+            await self._lease.write(sweep)
+
+    async def expire(self) -> None:
+        """What was in the trash as long as its group keeps things there."""
+        for group in await self._database.reading(lambda uow: uow.trash.groups()):
+            while await self._lease.write(lambda uow, group=group: self._expire_some(uow, group)):  # type: ignore[misc]
+                self._trash.purge_soon()
+
+    def _expire_some(self, uow: UnitOfWork, group: str) -> int:
+        days, moment = self._bounds.days(uow.group_settings.get(group).trash_days), self._clock()
+        found = uow.trash.expired(group, moment - timedelta(days=days), PART)
+        for entry in found:
+            uow.trash.change(entry.id, TrashState.KEPT, TrashState.PURGING)
+        if found:
+            about = {"count": len(found), "days": days, "bytes": sum(e.size.bytes for e in found)}
+            names = ", ".join(e.shown for e in found[:5])
+            uow.audit.append(AuditEntry(moment, SYSTEM, "trash.purge", names, group, reason="expired", details=about))
+        return len(found)
+
+    async def reconcile(self) -> None:
+        """Rows without tickets and tickets without rows, of every owner."""
+        owners = await self._database.reading(
+            lambda uow: {*(g.name for g in uow.groups.all()), *uow.stored.sizes(), *uow.trash.owners()}
+        )
+        for owner in sorted(owners):
+            await self._reconcile(owner)
+
+    async def _reconcile(self, owner: str) -> None:
+        border = self._clock() - YOUNG
+        tickets = await self._store.tickets(owner)
+        rows = {e.id: e for e in await self._database.reading(lambda uow: uow.trash.of_owner(owner))}
+        for ticket, since in tickets.items():
+            if ticket not in rows and since < border:
+                await self._adopt(owner, ticket, since)
+        for entry in rows.values():
+            if entry.deleted_at < border and entry.state is not TrashState.PURGING:
+                await self._make_right(entry, entry.id in tickets)
+
+    async def _adopt(self, owner: str, ticket: str, since: datetime) -> None:
+        """Nobody knows what it was; an admin may look, and it goes when its time is over."""
+        name = f"unknown-{ticket}"
+        entry = TrashEntry(
+            ticket, owner, owner, "files", name, name, EntryKind.FOLDER, SYSTEM, since, state=TrashState.KEPT
+        )
+        await self._lease.write(lambda uow: uow.trash.insert(entry))
+        _log.warning("trash of %s: %s has no row, it got one", owner, ticket)
+
+    async def _make_right(self, entry: TrashEntry, there: bool) -> None:
+        if entry.state is not TrashState.KEPT:
+            busy = await self._database.reading(lambda uow: uow.file_tasks.running(entry.group))
+            if busy:
+                return
+        if there and entry.state is TrashState.MOVING:
+            # Done already: it only tells the size.
+            size = await self._store.discard(entry.root, entry.path, entry.id)
+            await self._lease.write(lambda uow: uow.trash.keep(entry.id, size))
+        elif there:
+            await self._lease.write(lambda uow: uow.trash.change(entry.id, TrashState.RESTORING, TrashState.KEPT))
+        else:
+            await self._lease.write(lambda uow: self._gone(uow, entry))
+
+    def _gone(self, uow: UnitOfWork, entry: TrashEntry) -> None:
+        if uow.trash.delete(entry.id) and entry.state is TrashState.KEPT:
+            forget(uow, entry)
+            _log.warning("trash of %s: %s is not there any more", entry.owner, entry.id)
+
+    async def measure(self) -> None:
+        """How much owners store who were not measured lately, one after the other and with long pauses."""
+        before = self._clock() - MEASURED
+
+        def due(uow: UnitOfWork) -> list[str]:
+            known = uow.stored.sizes()
+            new = [name for name in (*(g.name for g in uow.groups.all()), PLATFORM) if name not in known]
+            return [*uow.stored.due(before), *new]
+
+        for owner in await self._database.reading(due):
+            began = time.monotonic()
+            await self.measure_one(owner)
+            # A tree with millions of files must not keep its disk busy for ever.
+            pause = (time.monotonic() - began) * PATIENCE
+            if pause > EXPIRED:
+                self._due["storage"] = asyncio.get_running_loop().time() + pause
+                return
+
+    async def measure_one(self, owner: str) -> None:
+        """What changed while it was counted may be in the sum or not: it is added, and counted again soon."""
+        at_first = (await self._database.reading(lambda uow: uow.stored.sizes())).get(owner, Size())
+        size = await self._store.measure(owner)
+
+        def write(uow: UnitOfWork) -> None:
+            uow.groups.lock(owner)
+            now = uow.stored.sizes().get(owner, Size())
+            change = Size(now.files - at_first.files, now.bytes - at_first.bytes)
+            uow.stored.measured(owner, size + change, self._clock() if change == Size() else None)
+
+        await self._lease.write(write)
+
+    async def forget_old(self) -> None:
+        """Tasks that are long over, and checksums of long ago."""
+        moment = self._clock()
+        tasks, sums = moment - timedelta(days=TASK_DAYS), moment - timedelta(days=CHECKSUM_DAYS)
+        await self._lease.write(lambda uow: (uow.file_tasks.delete_before(tasks), uow.checksums.delete_before(sums)))
