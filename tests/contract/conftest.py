@@ -379,10 +379,23 @@ async def posix_plain(folder: Path) -> AsyncIterator[FileStore]:
             yield made
 
 
+@contextlib.asynccontextmanager
+async def s3(folder: Path) -> AsyncIterator[FileStore]:
+    """A prefix in a bucket of a real S3 server, which is started if it is not up."""
+    from collegium.stores.s3 import S3Store
+    from support.s3 import shared_server
+
+    server = shared_server()
+    made = S3Store(server.settings(server.bucket(), "some/prefix"))
+    yield made
+    await made.close()
+
+
 #: Stores of files; a new one joins by a maker as above.
 STORES: dict[str, Callable[[Path], contextlib.AbstractAsyncContextManager[FileStore]]] = {
     "posix": posix,
     "posix-plain": posix_plain,
+    "s3": s3,
 }
 
 

@@ -1,0 +1,138 @@
+"""Bytes of an upload as they come: a chunk is filled, sent when it is full, and kept when no more comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from collegium.domain.errors import Conflict
+from collegium.stores.port import Transfer
+from collegium.stores.s3_layout import State
+from collegium.stores.s3_sending import Sending
+
+#: Parts on their way at once, beside the one that comes.
+AT_ONCE = 2
+
+
+@dataclass
+class Live:
+    """What this process knows of an upload: whose turn it is, and the checksum of what came through here."""
+
+    turn: int = 0
+    sending: set[asyncio.Task[None]] = field(default_factory=set)
+    hash: Any = None
+    hashed: int = 0
+    before: tuple[int, Any] | None = None
+
+
+class Writer:
+    """One append: fills a chunk, sends it, and keeps what is left at the end."""
+
+    def __init__(self, sending: Sending, transfer: Transfer, state: State, live: Live, turn: int) -> None:
+        self._sending, self._transfer, self._state, self._live, self._turn = sending, transfer, state, live, turn
+        self._layout = state.layout
+        self.at = state.received
+        #: The chunk that is being filled, where it begins, and how much of it is kept already.
+        self._buffer = bytearray()
+        self._start = self.at
+        self._kept = 0
+        self._chain = state.chain
+        self._parts: set[asyncio.Task[None]] = set()
+
+    async def load(self) -> None:
+        """What of the chunk is there already."""
+        if self._chain:
+            start, length = self._chain[-1]
+            if self._layout.chunk_at(self.at)[0] == start and self.at < self._layout.chunk_at(start)[1]:
+                self._buffer = bytearray(await self._sending.load(self._transfer, start, length))
+                self._chain.pop()
+                self._start, self._kept = start, length
+
+    def _mine(self) -> None:
+        if self._live.turn != self._turn:
+            raise Conflict("Another sender goes on with this upload")
+
+    async def add(self, piece: bytes) -> None:
+        """More bytes."""
+        self._mine()
+        view = memoryview(piece)
+        size = self._transfer.size
+        if size is not None and self.at + len(view) > size:
+            raise Conflict(f"More came than the {size} bytes that were announced")
+        while view:
+            end = self._layout.chunk_at(self._start)[1]
+            some = view[: end - self.at]
+            self._buffer += some
+            self.at += len(some)
+            view = view[len(some) :]
+            if self.at == end and end != size:
+                await self._send()
+
+    async def _hash(self) -> None:
+        live = self._live
+        if live.hash is not None and self._start <= live.hashed < self.at:
+            with memoryview(self._buffer)[live.hashed - self._start :] as fresh:
+                await asyncio.to_thread(live.hash.update, fresh)
+            live.hashed = self.at
+
+    async def _send(self) -> None:
+        """A full chunk."""
+        self._mine()
+        index = self._layout.index(self._start)
+        start, end = self._layout.bounds(index)
+        await self._hash()
+        if self._transfer.state.get("upload_id") and (start, end) == (self._start, self.at):
+            await self._through(AT_ONCE - 1)
+            self._parts.add(self._begun(self._send_part(self._state.number(index), self._buffer)))
+        else:
+            await self._keep()
+            self._chain.append((self._start, len(self._buffer)))
+            if self.at == end and "upload_id" in self._transfer.state:
+                await self._sending.compose(self._transfer, self._state.number(index), self._chain)
+                self._chain = []
+        self._buffer, self._start, self._kept = bytearray(), self.at, 0
+
+    def _begun(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Something on its way, which whoever has the next turn waits for."""
+        task = asyncio.create_task(call)
+        self._live.sending.add(task)
+        task.add_done_callback(self._live.sending.discard)
+        task.add_done_callback(_quiet)
+        return task
+
+    async def _send_part(self, number: int, body: bytearray) -> None:
+        await self._sending.send_part(self._transfer, number, body)
+
+    async def _keep(self) -> None:
+        await self._begun(self._sending.keep(self._transfer, self._start, self._buffer))
+
+    async def _through(self, left: int) -> None:
+        """Wait until so few are on their way; raises what one of them raised."""
+        while len(self._parts) > left:
+            done, self._parts = await asyncio.wait(self._parts, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    async def end(self) -> None:
+        """Make durable what came."""
+        try:
+            self._mine()
+            if len(self._buffer) > self._kept:
+                start, end = self._layout.bounds(self._layout.index(self._start))
+                if self.at == end == self._transfer.size and start == self._start and not self._chain:
+                    await self._send()
+                else:
+                    await self._hash()
+                    await self._keep()
+                    self._kept = len(self._buffer)
+        finally:
+            await self._through(0)
+        await self._sending.drop(self._state.strays)
+
+
+def _quiet(task: asyncio.Task[None]) -> None:
+    """Its error is taken by who waits for it, if anybody does."""
+    if not task.cancelled():
+        task.exception()
