@@ -43,6 +43,7 @@ from collegium.db.schedules import ScheduleRuns, Schedules
 from collegium.db.secrets import Secrets
 from collegium.db.stored import Checksums, StoredSizes
 from collegium.db.sweeps import Sweeps
+from collegium.db.uploads import Uploads
 from collegium.db.usage import JobUsage
 from collegium.domain.errors import StorageFull, Unavailable
 from collegium.settings import Settings
@@ -80,6 +81,7 @@ class UnitOfWork:
         self.schedules = Schedules(connection)
         self.schedule_runs = ScheduleRuns(connection)
         self.secrets = Secrets(connection)
+        self.uploads = Uploads(connection)
         self.sweeps = Sweeps(connection)
         self.datasets = Datasets(connection)
         self.dataset_versions = DatasetVersions(connection)

@@ -6,7 +6,7 @@ import base64
 import enum
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from collegium.domain.files import Root
@@ -34,11 +34,12 @@ class UploadState(enum.StrEnum):
 @dataclass(frozen=True)
 class Upload:
     """One upload. ``path`` is as its sender wrote it, ``root`` and ``inner`` are where that is in the store; ``offset``
-    is what was known last: the store knows better. ``store_state`` is the store's own.
+    is what was known last: the store knows better. ``store_state`` is the store's own, None until it was asked.
 
-    ``unverified`` is the offset after which bytes came whose checksum was not seen to be right; they are forgotten
-    before anybody is told of them. ``writer`` is who appends or finishes now, until ``writer_until`` unless that is
-    prolonged; ``wanted`` tells them that somebody else wants to.
+    ``unverified`` is the offset after which bytes may have come whose checksum was not seen to be right; they are
+    forgotten before anybody is told of them. ``sender`` stands for the request that sends now, or was killed while it
+    did; ``replaced`` is the size of the file that it takes the place of. Of a ``cleared`` one neither the store nor the
+    ledger has anything.
     """
 
     id: str
@@ -55,14 +56,14 @@ class Upload:
     sha256: str = ""
     metadata: str = ""
     state: UploadState = UploadState.OPEN
-    store_state: Mapping[str, str] = field(default_factory=dict)
+    store_state: Mapping[str, str] | None = None
     part_size: int | None = None
     unverified: int | None = None
     message: str = ""
     finished_at: datetime | None = None
-    writer: str = ""
-    writer_until: datetime | None = None
-    wanted: bool = False
+    sender: str = ""
+    replaced: int | None = None
+    cleared: bool = False
     #: Its place in lists.
     number: int = 0
 
@@ -78,7 +79,8 @@ class Upload:
 
     def size_of(self, number: int) -> int:
         """Bytes of one of its parts."""
-        assert self.part_size is not None and self.size is not None
+        assert self.part_size is not None
+        assert self.size is not None
         return min(self.part_size, self.size - (number - 1) * self.part_size)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
-from collegium.domain.errors import Unavailable
+from collegium.domain.errors import DomainError, Unavailable
 from collegium.services.handlers import BaseHandler
 
 #: Bytes that wait between the connection and whoever takes them. When it is full, the sender waits.
@@ -24,7 +24,8 @@ class Incoming:
         self._pieces: list[bytes] = []
         self._size = 0
         self._changed = asyncio.Event()
-        self._ended = self._cut = self._refused = False
+        self._ended = self._refused = False
+        self._cut: DomainError | None = None
         #: Bytes that came so far.
         self.received = 0
 
@@ -44,9 +45,9 @@ class Incoming:
         self._ended = True
         self._changed.set()
 
-    def cut_off(self) -> None:
-        """The sender is gone."""
-        self._cut = True
+    def cut_off(self, error: DomainError | None = None) -> None:
+        """The sender is gone, or may send no more: ``error`` says why."""
+        self._cut = self._cut or error or CutOff("The connection ended before the body did.")
         self._changed.set()
 
     def refuse(self) -> None:
@@ -58,6 +59,8 @@ class Incoming:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
+            if self._cut is not None and not isinstance(self._cut, CutOff):
+                raise self._cut
             if self._pieces:
                 # Many small ones as one: each costs a thread's turn.
                 piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -65,8 +68,8 @@ class Incoming:
                 self._size = 0
                 self._changed.set()
                 yield piece
-            elif self._cut:
-                raise CutOff("The connection ended before the body did.")
+            elif self._cut is not None:
+                raise self._cut
             elif self._ended:
                 return
             else:

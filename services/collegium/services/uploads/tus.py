@@ -69,6 +69,9 @@ class TusHandler(IncomingHandler):
         uploads, by = self.context.uploads, By(self.caller.actor, self.request_id)
         if self.request.method == "POST":
             asked = tus.asked_in_headers(headers)
+            if length == 0 and checksum is None:
+                self.upload = await uploads.create(by, group, asked)
+                return
             self._reception = await uploads.begin(by, group, asked, length, checksum)
         else:
             offset, size = tus.number(headers, "Upload-Offset"), tus.number(headers, "Upload-Length")
@@ -86,6 +89,8 @@ class TusHandler(IncomingHandler):
     async def taken(self) -> Upload:
         """The upload after this body; raises what went wrong."""
         self._rest()
+        if self._reception is None and self.upload is not None:
+            return self.upload
         done: Upload = await self.received()
         return done
 
@@ -101,7 +106,8 @@ class TusHandler(IncomingHandler):
         await super().data_received(chunk)
 
     async def _check_again(self) -> None:
-        assert self.endpoint is not None and self._reception is not None
+        assert self.endpoint is not None
+        assert self._reception is not None
         group = self.path_kwargs["group"]
         self._checked = time.monotonic()
         try:
