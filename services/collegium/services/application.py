@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Coroutine
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -39,6 +40,9 @@ from collegium.services.oauth import BrowserStateOAuth
 from collegium.services.process import bind, die_with, drain, until_stopped
 from collegium.services.startup import open_database
 from collegium.settings import Settings
+from collegium.stores.opening import open_store
+from collegium.stores.port import FileStore
+from collegium.stores.settings import FileSettings
 
 #: What a process that only controls answers.
 CONTROLLER_ROUTES = ("health", "health/live", "health/ready", "metrics")
@@ -105,6 +109,10 @@ class CollegiumService(Application):
     ).tag(config=True)
     revocation_jobs = CaselessStrEnum(
         ["cancel", "finish"], default_value="cancel", help="What then becomes of jobs that run."
+    ).tag(config=True)
+    service_address = Unicode(
+        help="Scheme, host and port at which runs of jobs reach this service, such as http://127.0.0.1:10101. They are"
+        " told it as COLLEGIUM_SERVICE_URL; empty tells nothing."
     ).tag(config=True)
     public_url = Unicode(
         help="Scheme and host under which browsers find this, for links in invitations and notifications; taken from"
@@ -193,9 +201,14 @@ class CollegiumService(Application):
             return
         try:
             cipher = await asyncio.to_thread(self._cipher, settings)
+            store = await asyncio.to_thread(self._open_store, settings)
             backend = await asyncio.to_thread(self._load_backend, settings, cipher)
             try:
-                await self._serve(self.make_context(database, backend, cipher), stopped)
+                context = self.make_context(database, backend, cipher, store)
+                try:
+                    await self._serve(context, stopped)
+                finally:
+                    await context.file_parts.close()
             finally:
                 if backend.close is not None:
                     async with asyncio.timeout(CLOSING):
@@ -243,7 +256,7 @@ class CollegiumService(Application):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def make_context(self, database: Database, backend: Backend, cipher: Cipher) -> Context:
+    def make_context(self, database: Database, backend: Backend, cipher: Cipher, store: FileStore) -> Context:
         """Wire the parts."""
         auth = BrowserStateOAuth(parent=self, cache_max_age=TOKEN_CACHE_SECONDS)
         tls: ssl.SSLContext | None = None
@@ -253,7 +266,8 @@ class CollegiumService(Application):
         options = ControlOptions(
             RevocationPolicy(timedelta(seconds=self.revocation_grace), self.revocation_servers, self.revocation_jobs),
             timedelta(days=self.audit_days),
-            KeycloakSettings.from_environment(),
+            service_url=f"{self.service_address.rstrip('/')}{self.prefix.rstrip('/')}" if self.service_address else "",
+            keycloak=KeycloakSettings.from_environment(),
             bounds=JobBounds(self.job_timeout, self.job_timeout_max, self.artifact_days, self.artifact_days_max),
             notifications=NotificationOptions.read(
                 self.notification_networks, self.notification_mail_domains, self.notification_days
@@ -263,6 +277,7 @@ class CollegiumService(Application):
             database,
             backend,
             auth,
+            store=store,
             prefix=self.prefix,
             control=self.role != "api",
             servers=servers,
@@ -279,10 +294,21 @@ class CollegiumService(Application):
             _log.error("no secret can be kept or read: %s", cipher.problem)
         return cipher
 
+    def _open_store(self, settings: Settings) -> FileStore:
+        folder = settings.files_dir
+        if self.backend == "kubernetes":
+            from collegium.backends.kubernetes.settings import KubernetesSettings
+
+            known = self.backend_options.get("settings") or KubernetesSettings.from_environment()
+            # Pods mount the same volume, and of this folder what is their group's.
+            folder = Path(known.files_dir) / "shared" if known else folder
+        return open_store(FileSettings.from_environment(), folder)
+
     def _load_backend(self, settings: Settings, cipher: Cipher) -> Backend:
         options = dict(self.backend_options)
         if self.backend == "local":
-            options = {"state_dir": settings.state_dir / "local", "homes_dir": settings.homes_dir, **options}
+            own = {"state_dir": settings.state_dir / "local", "homes_dir": settings.homes_dir}
+            options = {**own, "files_dir": FileSettings.from_environment().on_disk(settings.files_dir), **options}
         elif self.backend == "kubernetes":
             # Only where it is wanted: its libraries are an extra.
             from collegium.backends.kubernetes.settings import KubernetesSettings

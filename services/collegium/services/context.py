@@ -23,6 +23,15 @@ from collegium.services.controller.loop import Controller
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
 from collegium.services.feed import Feed
+from collegium.services.files.archive import ArchiveService
+from collegium.services.files.content import ContentService
+from collegium.services.files.parts import FileParts
+from collegium.services.files.places import NoDatasets, Places
+from collegium.services.files.preview import PreviewService
+from collegium.services.files.service import SharedFilesService
+from collegium.services.files.storage import StorageService
+from collegium.services.files.tasks import FileTaskService
+from collegium.services.files.trash import TrashService
 from collegium.services.groups.service import GroupService
 from collegium.services.health import Health
 from collegium.services.identity.links import Links
@@ -42,11 +51,13 @@ from collegium.services.notifications.post import Post
 from collegium.services.notifications.resolve import Lookup, Names
 from collegium.services.notifications.service import ChannelService
 from collegium.services.queues.service import QueueService
+from collegium.services.run_tokens import RunTokens
 from collegium.services.schedules.service import ScheduleService
 from collegium.services.secrets.service import SecretService
 from collegium.services.sweeps.service import SweepService
 from collegium.services.users.service import UserService
 from collegium.services.users.transfer import Transfer
+from collegium.stores.port import FileStore
 
 
 @dataclass
@@ -70,6 +81,16 @@ class Context:
     own_notifications: OwnService
     logs: LogService
     files: FileService
+    store: FileStore
+    places: Places
+    storage: StorageService
+    shared_files: SharedFilesService
+    contents: ContentService
+    previews: PreviewService
+    archives: ArchiveService
+    file_tasks: FileTaskService
+    trash: TrashService
+    file_parts: FileParts
     figures: FigureService
     health: Health
     members: MemberService
@@ -98,6 +119,7 @@ def make_context(
     backend: Backend,
     hub_auth: Any,
     *,
+    store: FileStore,
     prefix: str = "/",
     control: bool = True,
     servers: ServerSource | None = None,
@@ -109,9 +131,9 @@ def make_context(
     lookup: Lookup | None = None,
     public_url: str = "",
 ) -> Context:
-    """Wire a process. ``servers`` tells which servers live (None: nobody knows, so none is ever swept); ``broker``
-    changes accounts (None: what the settings say); without a ``cipher`` no secret is kept;
-    ``lookup`` resolves names (None: as the system does)."""
+    """Wire a process. ``store`` holds the files of groups, and is closed with ``file_parts``; ``servers`` tells which
+    servers live (None: nobody knows, so none is ever swept); ``broker`` changes accounts (None: what the settings say);
+    without a ``cipher`` no secret is kept; ``lookup`` resolves names (None: as the system does)."""
     wake, metrics = asyncio.Event(), Metrics()
     cipher, mailer, lookup = cipher or Cipher.without(), mailer or Mailer(None), lookup or Names()
     options = options or ControlOptions()
@@ -121,9 +143,12 @@ def make_context(
     users = UserService(database, broker, known, clock)
     portal = f"{public_url.rstrip('/')}{prefix}portal" if public_url else ""
     post = Post(mailer, cipher, options.notifications, lookup, portal)
+    parts = FileParts.make(database, store, NoDatasets(), backend.mounts, options.files, clock)
     controller = None
     if control:
-        controller = Controller(database, backend, metrics, wake, servers, clock, options, cipher, post)
+        controller = Controller(
+            database, backend, metrics, wake, servers, clock, options, cipher, post, store=store, files=parts
+        )
     keycloak = options.keycloak
     grace = timedelta(seconds=keycloak.outage_grace) if keycloak else OUTAGE_GRACE
     # The hub asks Keycloak before it answers; a Keycloak that hangs must not make reading fail.
@@ -131,7 +156,7 @@ def make_context(
     return Context(
         database=database,
         backend=backend,
-        gate=Gate(hub_auth, database, grace, clock, patience),
+        gate=Gate(hub_auth, database, grace, clock, patience, RunTokens(cipher, clock)),
         metrics=metrics,
         feed=Feed(database),
         groups=GroupService(database, backend.notice, Links(hub_auth.hub_prefix, keycloak)),
@@ -146,6 +171,16 @@ def make_context(
         own_notifications=OwnService(database, mailer, options.notifications),
         logs=LogService(database, backend.logs),
         files=FileService(database, backend.volumes, options.bounds),
+        store=store,
+        places=parts.places,
+        storage=parts.storage,
+        shared_files=parts.browse,
+        contents=parts.contents,
+        previews=parts.previews,
+        archives=parts.archives,
+        file_tasks=parts.tasks,
+        trash=parts.trash,
+        file_parts=parts,
         figures=FigureService(database, backend.logs),
         health=Health(database, backend, clock, controller),
         members=MemberService(database),

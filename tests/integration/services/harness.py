@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ from collegium.services.mail import Mailer
 from collegium.services.notifications.resolve import Lookup
 from collegium.services.oauth import BrowserStateOAuth
 from collegium.settings import Settings
+from collegium.stores.port import FileStore
+from collegium.stores.posix import PosixStore
 
 PREFIX = "/services/collegium/"
 API = f"{PREFIX}api/v1"
@@ -244,6 +247,7 @@ async def running_service(
     cipher: Cipher | None = None,
     lookup: Lookup | None = None,
     public_url: str = "",
+    store: FileStore | None = None,
 ) -> AsyncIterator[Service]:
     memory = memory or MemoryBackend()
     auth = BrowserStateOAuth(
@@ -254,10 +258,13 @@ async def running_service(
         cache_max_age=10,
     )
     servers = HubServers(f"{hub.url}/hub/api", token) if options is not None else None
+    folder = tempfile.TemporaryDirectory()
+    store = store or PosixStore(Path(folder.name) / "files")
     context = make_context(
         database,
         memory.backend,
         auth,
+        store=store,
         prefix=PREFIX,
         control=control,
         servers=servers,
@@ -279,6 +286,8 @@ async def running_service(
         server.stop()
         await server.close_all_connections()
         await asyncio.sleep(0)
+        await context.file_parts.close()
+        folder.cleanup()
         await close_hub_client()
 
 

@@ -22,16 +22,21 @@ from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.sync import GroupSync
+from collegium.services.files.parts import FileParts
+from collegium.services.files.rounds import FileRounds
 from collegium.services.jobs.figure_rounds import FigureRounds
 from collegium.services.jobs.runner import JobRounds
+from collegium.services.jobs.start import Starts
 from collegium.services.jobs.submit import Submitter
 from collegium.services.jobs.upstream import UpstreamRounds
 from collegium.services.metrics import Metrics
 from collegium.services.notifications.post import Post
 from collegium.services.notifications.rounds import NotificationRounds
+from collegium.services.run_tokens import RunTokens
 from collegium.services.schedules.rounds import ScheduleRounds
 from collegium.services.secrets.seals import SealRounds
 from collegium.services.sweeps.rounds import SweepRounds
+from collegium.stores.port import FileStore
 
 #: Seconds between rounds.
 INTERVAL = 1.0
@@ -57,10 +62,13 @@ class Controller:
         options: ControlOptions | None = None,
         cipher: Cipher | None = None,
         post: Post | None = None,
+        store: FileStore | None = None,
+        files: FileParts | None = None,
     ) -> None:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
         self._options, self._cipher = options or ControlOptions(), cipher or Cipher.without()
-        self._metrics, self._wake, self._post = metrics, wake, post
+        self._metrics, self._wake, self._post, self._store = metrics, wake, post, store
+        self._file_parts = files
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
         self._ended: float | None = None
@@ -71,7 +79,15 @@ class Controller:
     def _forget(self) -> None:
         """Parts with an empty memory: what another controller did meanwhile is not in ours."""
         self.upstream = UpstreamRounds(self._database, self.lease, self._wake.set, self._clock)
-        self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock, self._cipher)
+        starts = Starts(
+            self._database,
+            self._backend,
+            self._cipher,
+            RunTokens(self._cipher, self._clock),
+            self._store,
+            self._options.service_url,
+        )
+        self.jobs = JobRounds(self._database, self._backend, self.lease, self._metrics, self._clock, starts)
         self.figures = FigureRounds(self._database, self._backend.volumes, self.lease, self._metrics)
         submitter = Submitter(self._database, self._backend, self._clock, self._options.bounds)
         self.schedules = ScheduleRounds(
@@ -87,6 +103,10 @@ class Controller:
         if self._post is not None:
             self.notifications = NotificationRounds(self._database, self._post, self.lease, self._metrics, self._clock)
         self.seals = SealRounds(self.lease, self._cipher)
+        self.files: FileRounds | None = None
+        if self._file_parts is not None:
+            about = (self.lease, self._metrics, self._clock, self._options.files)
+            self.files = FileRounds(self._database, self._file_parts, *about)
         self.sync = self._make_sync()
 
     def _make_sync(self) -> GroupSync | None:
@@ -103,6 +123,8 @@ class Controller:
         if self.notifications is not None:
             self.notifications.stop()
         self.sweeps.stop()
+        if self.files is not None:
+            self.files.stop()
         if self.sync is not None:
             self.sync.stop()
 
@@ -165,6 +187,8 @@ class Controller:
             await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
             await self._step("seals", self.seals.round)
+            if self.files is not None:
+                await self._step("files", self.files.round)
             if self.notifications is not None:
                 self.notifications.keep_going()
         except LeaseLost:

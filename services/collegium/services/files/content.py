@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from datetime import datetime
 
 from collegium.db import Database
@@ -18,7 +18,6 @@ from collegium.services.files.models import ChecksumOut, EntryOut
 from collegium.services.files.places import Place, Places
 from collegium.services.files.storage import StorageService
 from collegium.services.files.views import entry_out
-from collegium.services.incoming import Incoming
 from collegium.stores.port import OpenFile
 
 #: Checksums that one person may have worked out at the same time.
@@ -42,7 +41,7 @@ class ContentService:
             yield file
 
     async def put(
-        self, by: By, group: str, path: str, incoming: Incoming, length: int | None, given: Conditions
+        self, by: By, group: str, path: str, incoming: AsyncIterable[bytes], length: int | None, given: Conditions
     ) -> EntryOut:
         """A small file, visible only whole; it replaces what is there unless the conditions say otherwise.
 
@@ -102,7 +101,7 @@ async def _sha256(file: OpenFile) -> str:
     return digest.hexdigest()
 
 
-async def _bounded(incoming: Incoming, path: str) -> AsyncIterator[bytes]:
+async def _bounded(incoming: AsyncIterable[bytes], path: str) -> AsyncIterator[bytes]:
     size = 0
     async for piece in incoming:
         size += len(piece)

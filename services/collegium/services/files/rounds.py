@@ -20,10 +20,9 @@ from collegium.domain.quota import WorkloadKind
 from collegium.domain.shares import FileBounds
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
-from collegium.services.files.runner import TaskRunner
-from collegium.services.files.trash import TrashService, forget
+from collegium.services.files.parts import FileParts
+from collegium.services.files.trash import forget
 from collegium.services.metrics import Metrics
-from collegium.stores.port import FileStore
 
 #: Seconds between looks for tasks to take up, for what is to leave the trash, and for what the trash and its list
 #: disagree on.
@@ -44,15 +43,13 @@ class FileRounds:
     def __init__(
         self,
         database: Database,
-        store: FileStore,
-        runner: TaskRunner,
-        trash: TrashService,
+        parts: FileParts,
         lease: Lease,
         metrics: Metrics,
         clock: Callable[[], datetime],
         bounds: FileBounds,
     ) -> None:
-        self._database, self._store, self._runner, self._trash = database, store, runner, trash
+        self._database, self._store, self._runner, self._trash = database, parts.store, parts.runner, parts.trash
         self._lease, self._metrics, self._clock, self._bounds = lease, metrics, clock, bounds
         self._work: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
             "tasks": (TASKS, self.take_up),
