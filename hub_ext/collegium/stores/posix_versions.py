@@ -158,12 +158,12 @@ class Versions:
             if root.frozen:
                 (place / "indexes" / parts[-1]).unlink(missing_ok=True)
                 (place / _UNSWEPT).touch()
-                # While a version is made, its maker sweeps afterwards.
-                with contextlib.suppress(Unavailable), self._locked(root.owner, name):
-                    self._clean(place)
-            for below in ("head", "versions", "indexes", "objects", ""):
-                with contextlib.suppress(OSError):
-                    (place / below).rmdir()
+            # While a version is made, its maker sweeps afterwards.
+            with contextlib.suppress(Unavailable), self._locked(root.owner, name):
+                self._clean(place)
+                for below in ("versions", "indexes", "objects", ""):
+                    with contextlib.suppress(OSError):
+                        (place / below).rmdir()
 
     @contextlib.contextmanager
     def _locked(self, owner: str, name: str) -> Iterator[None]:
