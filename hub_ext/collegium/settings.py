@@ -41,6 +41,11 @@ class Settings:
         """Homes of the local backend, ``<user>/<group>`` below it."""
         return self.state_dir / "homes"
 
+    @property
+    def files_dir(self) -> Path:
+        """Trees of the file store, where nobody chose another place for them."""
+        return self.state_dir / "files"
+
     def environment(self) -> dict[str, str]:
         """The variables that give a child process the same settings."""
         return {STATE_VARIABLE: str(self.state_dir), DATABASE_VARIABLE: self.database_url}

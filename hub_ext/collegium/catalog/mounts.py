@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +15,22 @@ from collegium.domain.quota import WorkloadKind
 
 
 def mounts_of(
-    uow: UnitOfWork, offer: Offer, abilities: MountAbilities, chosen: Sequence[DatasetChoice] | None = None
+    uow: UnitOfWork,
+    offer: Offer,
+    abilities: MountAbilities,
+    chosen: Sequence[DatasetChoice] | None = None,
+    pins: Mapping[str, int] | None = None,
 ) -> tuple[Mount, ...]:
-    """What a workload of the group gets now. Raises as ``plan_mounts``."""
+    """What a workload of the group gets now, of datasets in ``pins`` these versions. Raises as ``plan_mounts``."""
+    if chosen is not None and pins:
+        chosen = [replace(c, version=pins.get(c.name, c.version)) for c in chosen]
     names = {c.name for c in chosen or ()}
     datasets = [d for d, _ in offer.datasets if chosen is None or d.name in names]
     # Where nobody asks for a version, only git's newest one matters.
     versioned = [d.name for d in datasets if chosen is not None or d.kind is SourceKind.GIT]
     versions = uow.dataset_versions.ready_numbers(versioned) if versioned else {}
+    if chosen is None:
+        versions |= {name: [number] for name, number in (pins or {}).items() if number in versions.get(name, ())}
     health = uow.dataset_health.of([d.name for d in datasets]).values() if datasets else ()
     return plan_mounts(offer, abilities, chosen=chosen, versions=versions, health=health)
 
@@ -75,9 +84,8 @@ def begin_uses(
     label: str,
     at: datetime,
 ) -> None:
-    """Write down that a workload has these datasets from now on, in the transaction that starts it; what it had before
-    has ended. Nobody deletes a dataset or a version of it meanwhile."""
-    uow.dataset_uses.end(kind.value, workload_id, at)
+    """Write down that a workload has these datasets from now on, in the transaction that starts it. Nobody deletes one
+    of them, or a version, meanwhile."""
     used = [e for e in entries if not e["problem"]]
     if used:
         uow.datasets.hold([e["name"] for e in used])

@@ -298,6 +298,23 @@ class Jobs:
             launch = {**job.launch, "image": {**kept, "digest": image}}
             self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(launch=launch))
 
+    def note_datasets(self, job: Job, datasets: list[dict[str, Any]]) -> Job:
+        """Keep in the manifest which datasets an attempt gets, and how."""
+        if job.launch.get("datasets", []) == datasets:
+            return job
+        launch = {**job.launch, "datasets": datasets}
+        self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(launch=launch))
+        return replace(job, launch=launch)
+
+    def waiting_for_version(self, dataset: str, number: int) -> list[tuple[str, str]]:
+        """Group and id of Pending jobs that chose this version of a dataset; only a few need to be looked at."""
+        statement = sa.select(_j.id, _j.group_name, _j.launch).where(
+            _j.state == JobState.PENDING.value,
+            sa.cast(_j.launch, sa.Text).contains(f'"{dataset}": {number}', autoescape=True),
+        )
+        found = self._c.execute(statement.order_by(_j.id))
+        return [(r.group_name, r.id) for r in found if (r.launch.get("pins") or {}).get(dataset) == number]
+
     def edit(self, job: Job, notes: str, tags: tuple[str, ...], priority: int) -> Job:
         """Write what people may change after submit."""
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(notes=notes, priority=priority))

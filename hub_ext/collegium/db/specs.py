@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from collegium.domain.datasets import DatasetChoice
 from collegium.domain.jobs import JobSpec, NotebookSpec, Notify, NotifyOn, WorkingDirectory
 from collegium.domain.parameters import parameter_from_json, parameter_to_json
 from collegium.domain.retries import RetryPolicy, retry_from_json, retry_to_json
@@ -27,6 +28,8 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
         more["secrets"] = dict(spec.secrets)
     if spec.notify:
         more["notify"] = [{"channel": n.channel, "on": sorted(n.on)} for n in spec.notify]
+    if spec.datasets is not None:
+        more["datasets"] = [str(choice) for choice in spec.datasets]
     return more | {
         "name": spec.name,
         "instance_type": spec.instance_type,
@@ -70,6 +73,7 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         values=data.get("values", {}),
         secrets=data.get("secrets", {}),
         notify=notify_from_json(data.get("notify", ())),
+        datasets=tuple(DatasetChoice.parse(c) for c in data["datasets"]) if "datasets" in data else None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from collegium.domain.datasets import DatasetChoice
 from collegium.domain.parameters import Parameter
 from collegium.domain.resources import Resources
 from collegium.domain.retries import RetryPolicy
@@ -111,6 +112,7 @@ class JobSpec:
 
     ``secrets`` name the group's secret for each variable, never a value.
     ``parameters`` are the declarations that ``values`` were checked against; those of a notebook are in its own part.
+    ``datasets`` None is all that the group was granted.
     """
 
     name: str
@@ -127,6 +129,7 @@ class JobSpec:
     values: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[Notify, ...] = ()
+    datasets: tuple[DatasetChoice, ...] | None = None
 
     @property
     def chosen(self) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from collegium.hub.startup import CATALOG_VARIABLE
 from collegium.identity.settings import VARIABLE as KEYCLOAK_VARIABLE
 from collegium.identity.settings import KeycloakSettings
 from collegium.settings import DATABASE_VARIABLE, STATE_VARIABLE, Settings
+from collegium.stores.settings import VARIABLE as FILES_VARIABLE
 
 if TYPE_CHECKING:
     from collegium.hub.kubernetes import Pods
@@ -208,14 +209,16 @@ def _service(
     realm: KeycloakSettings | None,
 ) -> None:
     # A first job may come before a first server, and must find the same home.
-    more = [f"--CollegiumService.backend_options=skeleton={DEMO_HOME}"] if demo else []
+    more = [f"--CollegiumService.service_address=http://127.0.0.1:{port}"]
+    more += [f"--CollegiumService.backend_options=skeleton={DEMO_HOME}"] if demo else []
     environment = settings.environment()
     if pods is not None:
+        # Only the operator knows where pods reach this machine.
         more = ["--backend=kubernetes"]
         environment[KUBERNETES_VARIABLE] = pods.settings.to_json()
     if realm is not None:
         environment[KEYCLOAK_VARIABLE] = realm.to_json()
-    for variable in (MAIL_VARIABLE, SECRET_KEY_VARIABLE):
+    for variable in (MAIL_VARIABLE, SECRET_KEY_VARIABLE, FILES_VARIABLE):
         if os.environ.get(variable):
             environment[variable] = os.environ[variable]
     service = {

@@ -42,6 +42,12 @@ class FileSettings:
         if self.store == "s3" and not self.bucket:
             raise InvalidInput("files.bucket", "is needed for s3")
 
+    def on_disk(self, default: Path) -> Path | None:
+        """Where the trees are in this machine's file system, if they are; ``default`` if the settings name no place."""
+        if self.store != "posix":
+            return None
+        return Path(self.folder) if self.folder else default
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> FileSettings:
         """Read names above as keys. Raises InvalidInput for unknown keys and wrong types."""

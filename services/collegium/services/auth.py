@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,7 @@ from collegium.domain.identity import (
 from collegium.domain.names import check_group_name
 from collegium.domain.policy import POLICY, Operation, Verdict, explain
 from collegium.hub.scopes import PREFIX, SERVICE
+from collegium.services.run_tokens import RunTokens, is_run_token
 
 #: Seconds for which the hub's answer about a token is believed. Not 0: to HubAuth that means for ever.
 TOKEN_CACHE_SECONDS = 5
@@ -134,8 +135,9 @@ class Gate:
         outage_grace: timedelta = OUTAGE_GRACE,
         clock: Callable[[], datetime] = now,
         hub_patience: float = HUB_PATIENCE,
+        runs: RunTokens | None = None,
     ) -> None:
-        self.hub_auth = hub_auth
+        self.hub_auth, self._runs = hub_auth, runs
         self._database, self._grace, self._clock = database, outage_grace, clock
         self._patience = hub_patience
         self._noting: dict[str, asyncio.Task[None]] = {}
@@ -160,6 +162,8 @@ class Gate:
         """The same from a token alone; for streams that outlast a look."""
         if not _TOKEN.fullmatch(token):
             raise NotAuthenticated(f"No usable token came with this request. {_HELP}")
+        if is_run_token(token):
+            return await self._run(token, group)
         model = await self._ask(self.hub_auth.user_for_token(token, sync=False))
         return await self._identity(model, token, group, services)
 
@@ -168,6 +172,24 @@ class Gate:
         if POLICY[operation].confirm:
             status = await self._database.reading(lambda uow: uow.providers.current())
             Confirmation(status, False, self._clock(), self._grace).require(operation)
+
+    async def _run(self, token: str, group: str | None) -> Identity:
+        """A run of a job: its owner as they are now, but in its group alone and with no power over the platform."""
+        if self._runs is None:
+            raise NotAuthenticated(f"The token is not valid. {_HELP}")
+        told = self._runs.open(token)
+
+        def look(uow: UnitOfWork) -> tuple[Identity, UserIdentity | None]:
+            RunTokens.check(uow, told)
+            whole, account = uow.memberships.actor(told.user, None, told.scopes), uow.identities.of_user(told.user)
+            roles = {told.group: whole.roles[told.group]}
+            actor = replace(whole, roles=roles, platform_admin=False)
+            word = Confirmation(uow.providers.current(), account is not None, self._clock(), self._grace)
+            return Identity(actor, "user", token, group == told.group, word), account
+
+        identity, account = await self._database.reading(look)
+        refuse_inactive(account)
+        return identity
 
     async def _ask(self, question: Any) -> dict[str, Any] | None:
         try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub.utils import url_path_join
 
+from collegium.catalog.mounts import mounts_of
 from collegium.db import UnitOfWork
-from collegium.domain.catalog import InstanceType
+from collegium.domain.catalog import AccessMode, InstanceType, Offer
 from collegium.domain.errors import Unavailable
 from collegium.domain.identity import refuse_unconfirmed
 from collegium.domain.launch import OPTION_NAMES
+from collegium.domain.mounts import MountAbilities
 from collegium.domain.policy import Operation, explain
 from collegium.domain.quota import GroupUsage, WorkloadKind
 from collegium.quota.ledger import usage
@@ -32,10 +34,20 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class DatasetLine:
+    """A dataset that a server of the group gets. ``problem`` says why not now; empty if it does."""
+
+    title: str
+    path: str
+    access: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class GroupChoices:
     """One group as the form shows it. ``problem`` is set where nothing can be started in it at all.
 
-    ``running_url`` opens the server of the group if one runs.
+    ``running_url`` opens the server of the group if one runs; ``note`` is about its datasets.
     """
 
     name: str
@@ -48,6 +60,8 @@ class GroupChoices:
     meters: tuple[Meter, ...]
     problem: str = ""
     running_url: str = ""
+    datasets: tuple[DatasetLine, ...] = ()
+    note: str = ""
 
     @property
     def startable(self) -> bool:
@@ -74,7 +88,7 @@ async def gather(spawner: Any) -> FormView:
     running = {name: user.server_url(name) for name, other in user.spawners.items() if name and other.ready}
     spawn_url = url_path_join(spawner.hub.base_url, "spawn", user.escaped_name)
     name, server = user.name, spawner.name
-    look = _Look(name, server, spawn_url, previous, running)
+    look = _Look(name, server, spawn_url, previous, running, lambda: spawner.mount_abilities)
     view: FormView = await spawner.database.reading(look)
     return view
 
@@ -86,9 +100,11 @@ class _Look:
     spawn_url: str
     previous: Mapping[str, Mapping[str, str]]
     running: Mapping[str, str]
+    #: Asked in the thread that looks: to find out may take a moment.
+    abilities: Callable[[], MountAbilities] = MountAbilities
 
     def __call__(self, uow: UnitOfWork) -> FormView:
-        actor, waits = uow.memberships.actor(self.user), _waits(uow)
+        actor, waits, abilities = uow.memberships.actor(self.user), _waits(uow), self.abilities()
         groups = []
         for name in sorted(actor.roles):
             row = uow.groups.get(name)
@@ -99,6 +115,7 @@ class _Look:
             types = _choose([self._type(t, now) for t in offer.instance_types], wanted.get("instance_type"))
             images = _choose([Choice(i.name, i.display_name, i.description) for i in offer.images], wanted.get("image"))
             verdict = explain(actor, Operation.SERVER_START, name)
+            datasets = _datasets(uow, offer, abilities)
             groups.append(
                 GroupChoices(
                     name,
@@ -113,6 +130,8 @@ class _Look:
                     if verdict.allowed
                     else f"As {actor.roles[name].label} you can look but not start servers here.",
                     self.running.get(name, ""),
+                    datasets,
+                    "" if abilities.enforced else abilities.notice,
                 )
             )
         groups = [_with_problem(g) for g in groups]
@@ -137,6 +156,16 @@ class _Look:
             if name in names:
                 return str(name)
         return groups[0].name if groups else ""
+
+
+def _datasets(uow: UnitOfWork, offer: Offer, abilities: MountAbilities) -> tuple[DatasetLine, ...]:
+    titles = {d.name: d.display_name for d, _ in offer.datasets}
+    words = {AccessMode.READ_ONLY: "read only", AccessMode.READ_WRITE: "read and write"}
+    return tuple(
+        DatasetLine(titles[m.dataset], abilities.shown(m), words[m.access] if m.path else "variables", m.problem)
+        for m in mounts_of(uow, offer, abilities)
+        if m.dataset
+    )
 
 
 def _waits(uow: UnitOfWork) -> str:

@@ -17,18 +17,22 @@ from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from traitlets import Integer, Unicode, default
 
+from collegium.backends.local import mounter
 from collegium.backends.local.limits import Limiter
+from collegium.backends.local.mounter import Mounter
 from collegium.domain.catalog import Image
 from collegium.domain.errors import Unavailable
 from collegium.domain.launch import LaunchSpec
+from collegium.domain.mounts import MountAbilities
 from collegium.domain.names import bound_name
 from collegium.domain.resources import size_hints
 from collegium.settings import Settings
 from collegium.spawner import process
-from collegium.spawner.homes import home_of
+from collegium.spawner.homes import home_of, link_mounts, make_trees
 from collegium.spawner.mixin import GroupSpawnerMixin
 from collegium.spawner.process import ProcessId
 from collegium.spawner.refusals import start_failure
+from collegium.stores.settings import FileSettings
 
 PROGRAM = "jupyterhub-singleuser"
 
@@ -37,6 +41,11 @@ PROGRAM = "jupyterhub-singleuser"
 def detected_limiter() -> Limiter:
     """The limits that this machine grants, tried once."""
     return Limiter.detect()
+
+
+def detected_mounter(settings: Settings) -> Mounter:
+    """How datasets are mounted on this machine, tried once."""
+    return Mounter.detect(FileSettings.from_environment().on_disk(settings.files_dir))
 
 
 class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub has no type information
@@ -174,7 +183,26 @@ class GroupLocalSpawner(GroupSpawnerMixin, ProcessSpawner):
         # Jupyter refuses to run as root unless told; containers often have no other user.
         root = ["--allow-root"] if os.geteuid() == 0 else []
         limiter = await asyncio.to_thread(detected_limiter)
-        self.argv = tuple(limiter.wrap(self.server_key, spec.resources, [*self.cmd, *self.get_args(), *root]))
+        argv = mounter.wrap(await self._mount(spec), [*self.cmd, *self.get_args(), *root])
+        self.argv = tuple(limiter.wrap(self.server_key, spec.resources, argv))
+
+    @property
+    def mount_abilities(self) -> MountAbilities:
+        """Folders of this machine, by mounts or by links."""
+        return detected_mounter(self.settings).abilities
+
+    async def _mount(self, spec: LaunchSpec) -> list[str]:
+        """Make the places of datasets and shared files below the server's folder, and links to them in the home; the
+        steps that fill them."""
+        found = await asyncio.to_thread(detected_mounter, self.settings)
+        await make_trees(self.settings, spec.mounts)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            await asyncio.to_thread(found.prepare, self.folder, spec.mounts)
+            await asyncio.to_thread(link_mounts, self.home, self.folder, spec.mounts)
+        except OSError as error:
+            raise Unavailable(f"The datasets of {spec.group} could not be prepared here: {error.strerror}.") from error
+        return found.steps(self.folder, spec.mounts)
 
     def get_env(self) -> dict[str, str]:
         """The environment of the mixin, with HOME, a PATH for the image, and what programs read to size themselves."""
@@ -184,6 +212,7 @@ class GroupLocalSpawner(GroupSpawnerMixin, ProcessSpawner):
         env["SHELL"] = shutil.which("bash") or "/bin/sh"
         env["PATH"] = os.pathsep.join([str(Path(self.cmd[0]).parent), "/usr/local/bin", "/usr/bin", "/bin"])
         if self.launch is not None:
+            env.update(mounter.variables(self.folder, self.launch.mounts))
             hints = size_hints(self.launch.resources)
             env.update({k: v for k, v in hints.items() if k not in self.launch.image.variables})
         return env

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from traitlets import HasTraits, Unicode, default
 
+from collegium.catalog.mounts import begin_uses, end_uses, mounts_of, recorded
 from collegium.db import Database, UnitOfWork
 from collegium.db.engine import now
 from collegium.db.shared import shared_database
@@ -15,6 +17,7 @@ from collegium.domain.errors import DomainError, Forbidden, NotFound
 from collegium.domain.groups import Actor
 from collegium.domain.identity import refuse_inactive, refuse_unconfirmed
 from collegium.domain.launch import LaunchOptions, LaunchSpec, resolve
+from collegium.domain.mounts import RESERVED_PREFIXES, MountAbilities, variables_of
 from collegium.domain.policy import Operation
 from collegium.domain.quota import WorkloadKind
 from collegium.domain.resources import CPU, MEMORY, Resources
@@ -28,8 +31,6 @@ from collegium.spawner.refusals import refusal
 T = TypeVar("T")
 #: Where the launch manifest is in a spawner's state.
 STATE_KEY = "collegium"
-#: What no image may set: the hub's own words to the server.
-RESERVED_PREFIXES = ("JUPYTERHUB_", "JPY_", "COLLEGIUM_")
 
 if TYPE_CHECKING:
     from jupyterhub.spawner import Spawner as _Spawner
@@ -56,6 +57,8 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     #: What is being started or was started by this object; None before the first start and after a hub restart.
     launch: LaunchSpec | None = None
     _manifest: dict[str, Any] | None = None
+    #: Set once it is known what is started.
+    _planned: asyncio.Event | None = None
     _starting = False
     #: True once this process has seen that the running server has its place.
     _accounted = False
@@ -114,6 +117,11 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         return shared_database()
 
     @property
+    def mount_abilities(self) -> MountAbilities:
+        """What can be mounted into servers; may take a moment when it is asked first."""
+        return MountAbilities()
+
+    @property
     def workload_id(self) -> str:
         """The ledger's key of this server."""
         return server_workload(self.user.name, self.name)
@@ -121,12 +129,13 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     async def start(self) -> Any:
         """Resolve, reserve, start, bind. Raises Refusal; whatever goes wrong, the place is given back."""
         self._starting, self._accounted = True, False
-        self.launch, self._manifest = None, None
+        self.launch, self._manifest, self._planned = None, None, asyncio.Event()
         try:
             # Shielded: a write that is already on its way must not land after its own undoing.
             spec = await settled(self.database.writing(self._admit))
             self._accounted = True
-            self.launch, self._manifest = spec, _manifest(spec)
+            self.launch, self._manifest = spec, _manifest(spec, self.mount_abilities)
+            self._planned.set()
             await self.apply_launch(spec)
             address = await super().start()
             await settled(self.database.writing(self._bind))
@@ -140,6 +149,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             raise
         finally:
             self._starting = False
+            self._planned.set()
 
     async def apply_launch(self, spec: LaunchSpec) -> None:
         """Turn the resolved choice into traits. Every trait set here is set at every start, so that none leaks on.
@@ -195,10 +205,27 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         """What the server was started with; empty if it does not run."""
         return self._manifest or {}
 
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """What the spawner tells, and once which datasets the server will be without."""
+        told = ""
+        async for event in super().progress():
+            if not told and (told := self._without()):
+                yield {"progress": event.get("progress", 0), "message": told}
+            yield event
+        if not told and self._planned is not None:
+            await self._planned.wait()
+        if not told and (told := self._without()):
+            yield {"progress": 50, "message": told}
+
+    def _without(self) -> str:
+        missing = [e for e in (self._manifest or {}).get("datasets", ()) if e["problem"]]
+        return " ".join(f"The server will be without the dataset {e['name']}: {e['problem']}." for e in missing)
+
     def get_env(self) -> dict[str, str]:
-        """The server's environment: the image's variables, the hub's own, and what group and size this is."""
+        """The server's environment: what datasets and the image say, the hub's own, and what group and size this is."""
         env: dict[str, str] = super().get_env()
         if self.launch is not None:
+            env.update(variables_of(self.launch.mounts))
             wanted = self.launch.image.variables
             env.update({k: v for k, v in wanted.items() if not k.startswith(RESERVED_PREFIXES)})
             env["COLLEGIUM_GROUP"] = self.launch.group
@@ -217,9 +244,14 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         decision = Ledger().reserve(uow, claim)
         if not decision.granted:
             raise decision.error()
-        text = f"{spec.image.display_name} on {spec.instance_type.display_name}."
-        tell_of_server(uow, claim, "Starting", "Requested", text, now())
+        text, moment = f"{spec.image.display_name} on {spec.instance_type.display_name}.", now()
+        tell_of_server(uow, claim, "Starting", "Requested", text, moment)
+        end_uses(uow, claim.kind, claim.workload_id, moment)
+        self._begin_uses(uow, claim, recorded(spec.mounts, self.mount_abilities))
         return spec
+
+    def _begin_uses(self, uow: UnitOfWork, claim: Claim, datasets: list[dict[str, Any]]) -> None:
+        begin_uses(uow, datasets, claim.kind, claim.workload_id, claim.group, claim.user, claim.label, now())
 
     def _bind(self, uow: UnitOfWork) -> None:
         Ledger().bind(uow, WorkloadKind.SERVER, self.workload_id)
@@ -232,6 +264,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         if place is not None and Ledger().release(uow, WorkloadKind.SERVER, self.workload_id):
             how = ("StartFailed", "It did not start.") if self._starting else ("Stopped", "")
             tell_of_server(uow, place, "Stopped", *how, now())
+            end_uses(uow, WorkloadKind.SERVER, self.workload_id, now())
 
     def _would_fit(self, uow: UnitOfWork, asked: Any) -> None:
         _, claim = self._resolve(uow, asked)
@@ -249,7 +282,9 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
                 group=options.group,
                 server=self.name,
             )
-        spec = resolve(actor, options, uow.catalog.offer(options.group), Operation.SERVER_START)
+        offer = uow.catalog.offer(options.group)
+        spec = resolve(actor, options, offer, Operation.SERVER_START)
+        spec = replace(spec, mounts=mounts_of(uow, offer, self.mount_abilities))
         claim = Claim(
             spec.group,
             self.user.name,
@@ -298,8 +333,13 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             label=self.name or "default",
             instance_type=manifest["instance_type"],
         )
+
+        def adopt(uow: UnitOfWork) -> None:
+            Ledger().adopt(uow, claim)
+            self._begin_uses(uow, claim, manifest.get("datasets", []))
+
         try:
-            await settled(self.database.writing(lambda uow: Ledger().adopt(uow, claim)))
+            await settled(self.database.writing(adopt))
         except NotFound as error:
             self.log.warning("Server %s runs on without a place: %s", self.workload_id, error.message)
         except DomainError as error:
@@ -325,12 +365,13 @@ def _leave_options_to_start(spawner: Any, user_options: Any) -> None:
     """Nothing: see ``GroupSpawnerMixin.start``."""
 
 
-def _manifest(spec: LaunchSpec) -> dict[str, Any]:
+def _manifest(spec: LaunchSpec, abilities: MountAbilities) -> dict[str, Any]:
     return {
         "group": spec.group,
         "instance_type": spec.instance_type.name,
         "image": spec.image.name,
         "resources": dict(spec.resources),
+        "datasets": recorded(spec.mounts, abilities),
     }
 
 

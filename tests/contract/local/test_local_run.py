@@ -43,6 +43,7 @@ async def test_environment_is_built_not_inherited(place: Any, monkeypatch: Any) 
         "COLLEGIUM_GROUP": "physics",
         "COLLEGIUM_USER": "alice",
         "COLLEGIUM_ARTIFACTS": str(attempt / "artifacts"),
+        "COLLEGIUM_DATASETS": str(attempt / "datasets"),
         "COLLEGIUM_RUN": "job-one.1",
         "CPU_LIMIT": "1",
         "MEM_LIMIT": str(512 << 20),

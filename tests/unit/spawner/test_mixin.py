@@ -289,7 +289,8 @@ async def test_a_running_server_of_a_group_that_is_gone_goes_on(bench) -> None:
 async def test_the_manifest_is_in_the_state_and_gone_after_it_is_cleared(bench) -> None:
     spawner = bench.spawner("ann", "physics")
     await spawner.start()
-    assert spawner.get_state()["collegium"] == {**GOOD, "resources": {"cpu": 1000, "memory": 1 << 30}}
+    size = {"cpu": 1000, "memory": 1 << 30}
+    assert spawner.get_state()["collegium"] == {**GOOD, "resources": size, "datasets": []}
     spawner.clear_state()
     assert "collegium" not in spawner.get_state()
     assert spawner.launch_manifest == {}

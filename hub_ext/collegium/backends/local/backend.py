@@ -12,6 +12,7 @@ from collegium.backends.local.layout import Layout
 from collegium.backends.local.limits import Limiter
 from collegium.backends.local.logs import LocalLogs
 from collegium.backends.local.logwriter import HEAD, SEGMENT, TAIL
+from collegium.backends.local.mounter import LocalSources, Mounter
 from collegium.backends.local.runner import LocalRunner
 from collegium.backends.local.volumes import LocalVolumes
 from collegium.backends.ports import Backend
@@ -36,13 +37,16 @@ def create_local(
     log_head: int = HEAD,
     log_tail: int = TAIL,
     log_segment: int = SEGMENT,
+    files_dir: Path | str | None = None,
+    mounter: Mounter | None = None,
 ) -> Backend:
     """The local backend.
 
     ``state_dir`` holds runs, logs and snapshots, ``homes_dir`` the homes (``<user>/<group>``); ``skeleton`` is a folder
     that every new home starts as a copy of. Sizes are in bytes: a snapshot has at most ``snapshot_bytes`` in
     ``snapshot_files``; of a log the first ``log_head`` and the newest ``log_tail`` bytes are kept, in files of
-    ``log_segment``. ``limiter`` is found by trial if not given. Raises OSError if the folders cannot be made.
+    ``log_segment``. ``files_dir`` holds the trees of the file store, None where that is somewhere else. ``limiter`` and
+    ``mounter`` are found by trial if not given. Raises OSError if the folders cannot be made.
     """
     layout = Layout(Path(state_dir).absolute())
     layout.prepare()
@@ -50,15 +54,18 @@ def create_local(
     homes.mkdir(mode=0o755, parents=True, exist_ok=True)
     limiter = limiter or Limiter.detect()
     limiter.sweep([live.name for live in layout.live.iterdir()])
+    mounter = mounter or Mounter.detect(None if files_dir is None else Path(files_dir).absolute())
     bare = None if skeleton is None else Path(skeleton).absolute()
     return Backend(
         name="local",
-        jobs=LocalRunner(layout, limiter, {"head": log_head, "tail": log_tail, "segment": log_segment}),
+        jobs=LocalRunner(layout, limiter, {"head": log_head, "tail": log_tail, "segment": log_segment}, mounter),
         logs=LocalLogs(layout),
         volumes=LocalVolumes(layout, homes, limiter, bare, snapshot_bytes, snapshot_files),
         space=LocalSpace(layout),
-        notice=f"{NOTICE} {limiter.notice}",
+        notice=f"{NOTICE} {limiter.notice} {mounter.notice}",
         follow=partial(bell.listen, layout.bell),
+        mounts=mounter.abilities,
+        sources=LocalSources(),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from collegium.backends.local.limits import Limiter
+from collegium.backends.local.mounter import variables as mount_variables
 from collegium.backends.ports import RunRequest, StartFailed, fill
 from collegium.domain.catalog import Image
 from collegium.domain.errors import DomainError
@@ -39,8 +40,11 @@ def interpreter(image: Image) -> str:
     return str(python)
 
 
-def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[str, object]) -> bytes:
-    """The ``launch`` file of an attempt, as ``supervisor`` reads it. Raises StartFailed."""
+def record(
+    request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[str, object], mounts: Sequence[str] = ()
+) -> bytes:
+    """The ``launch`` file of an attempt, as ``supervisor`` reads it; ``mounts`` are steps of its mounts. Raises
+    StartFailed."""
     python = interpreter(request.image)
     work, artifacts = str(attempt / "work"), str(attempt / "artifacts")
 
@@ -65,6 +69,7 @@ def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[
         "COLLEGIUM_GROUP": request.group,
         "COLLEGIUM_USER": request.user,
         "COLLEGIUM_ARTIFACTS": artifacts,
+        **mount_variables(attempt, request.mounts),
         **({"TZ": os.environ["TZ"]} if "TZ" in os.environ else {}),
         **request.image.variables,
         **size_hints(request.resources),
@@ -77,6 +82,7 @@ def record(request: RunRequest, attempt: Path, limiter: Limiter, extra: Mapping[
     # In this file and in no argument list: nobody else can read it, and the supervisor removes it with the run's end.
     entries += [("mask", os.fsdecode(shape)) for shape in shapes(request.secrets.values())]
     entries += [("limit", step) for step in limiter.plan(request.key, request.resources)]
+    entries += [("mount", step) for step in mounts]
     entries += [(name, str(value)) for name, value in extra.items()]
     if gpus(request.resources) and (meter := shutil.which("nvidia-smi", path=SYSTEM_PATH)):
         entries += [("gpus", meter)]

@@ -28,6 +28,7 @@ from collegium.backends.local.layout import (
     write_private,
 )
 from collegium.backends.local.limits import Limiter
+from collegium.backends.local.mounter import PLACES, Mounter
 from collegium.backends.local.spares import Supervisors
 from collegium.backends.local.status import read_exit, read_status
 from collegium.backends.ports import RunPhase, RunRequest, RunStatus, StartFailed
@@ -42,9 +43,11 @@ NUDGE_AFTER = 3.0
 class LocalRunner:
     """Runs are folders; the only memory here is a cache of ends and of when supervisors were asked for."""
 
-    def __init__(self, layout: Layout, limiter: Limiter, log_caps: Mapping[str, int]) -> None:
+    def __init__(
+        self, layout: Layout, limiter: Limiter, log_caps: Mapping[str, int], mounter: Mounter | None = None
+    ) -> None:
         self._layout = layout
-        self._limiter = limiter
+        self._limiter, self._mounter = limiter, mounter or Mounter()
         self._extra: dict[str, object] = {**log_caps, "bell": layout.bell}
         self._supervisors = Supervisors()
         self._ended: dict[str, RunStatus] = {}
@@ -73,7 +76,8 @@ class LocalRunner:
             raise StartFailed(str(error)) from error
         if request.key.rpartition(".")[0] != request.job_id:
             raise StartFailed(f"run {request.key} is not of job {request.job_id}")
-        content = launch.record(request, attempt, self._limiter, self._extra)
+        steps = self._mounter.steps(attempt, request.mounts)
+        content = launch.record(request, attempt, self._limiter, self._extra, steps)
         try:
             make_durable(attempt, self._layout.root)
             with locked(attempt):
@@ -97,6 +101,7 @@ class LocalRunner:
         if marker.exists():
             return True
         self._fill(attempt)
+        self._mounter.prepare(attempt, request.mounts)
         about = {
             "key": request.key,
             "group": request.group,
@@ -222,7 +227,7 @@ class LocalRunner:
         if attempt is None or not marker.exists() or not read_status(key, attempt).phase.final:
             return
         self._limiter.release(key)
-        for name in ("work", "tmp"):
+        for name in ("work", "tmp", *PLACES):
             tree.remove(attempt / name)
         (attempt / "launch").unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):

@@ -2,8 +2,8 @@
 
 Invoked by ``shim.py`` for an attempt's directory, which holds
 
-- ``launch``: what to run, as NUL-separated ``name=value`` entries (``arg``, ``env``, ``limit``, ``head``, ``tail``, and
-  ``mask`` for what must not get into the log, ``bell``: see there);
+- ``launch``: what to run, as NUL-separated ``name=value`` entries (``arg``, ``env``, ``limit``, ``mount``, ``head``,
+  ``tail``, and ``mask`` for what must not get into the log, ``bell``: see there);
 - ``lock``: locked for as long as a supervisor lives, which is how anyone tells that one does;
 - ``started``: made exactly once, before the program runs; whoever finds it there runs nothing;
 - ``usage``: what the run uses, a line every few seconds (``sampler``);
@@ -237,8 +237,13 @@ class Run:
             try:
                 os.chdir("work")
                 exec_limited.apply(self._launch["limit"])
+                if mounts := self._launch.get("mount"):
+                    from collegium.backends.local.exec_mounted import apply
+
+                    apply(mounts)
             except (OSError, ValueError, MemoryError) as error:
-                os.write(failure, f"126\0the working directory or the limits could not be set up: {error}".encode())
+                text = f"126\0the working directory, the limits or the mounts could not be set up: {error}"
+                os.write(failure, text.encode(errors="replace"))
                 return
             environment = dict(entry.split("=", 1) for entry in self._launch["env"])
             os.execvpe(program, self._launch["arg"], environment)

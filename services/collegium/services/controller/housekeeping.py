@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from collegium.backends.ports import Backend
+from collegium.catalog.mounts import end_uses
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import DomainError
 from collegium.domain.jobs import JobState
@@ -110,6 +111,7 @@ class Housekeeping:
         def sweep(uow: UnitOfWork) -> list[Reservation]:
             gone = Ledger().sweep(uow, kind, alive, GRACE)
             for r in gone:
+                end_uses(uow, kind, r.workload_id, self._clock())
                 if kind is WorkloadKind.SERVER:
                     text = "The hub does not list this server any more; its place was given back."
                     tell_of_server(uow, r, "Stopped", "Gone", text, self._clock())

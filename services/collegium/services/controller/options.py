@@ -34,3 +34,5 @@ class ControlOptions:
     files: FileBounds = field(default_factory=FileBounds)
     uploads: UploadOptions = field(default_factory=UploadOptions)
     notifications: NotificationOptions = field(default_factory=NotificationOptions)
+    #: Where runs of jobs reach the service, with its place there; empty tells them nothing.
+    service_url: str = ""

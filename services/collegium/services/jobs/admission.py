@@ -9,17 +9,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from collegium.catalog.mounts import begin_uses, mounts_of, recorded
 from collegium.db import Database, UnitOfWork
 from collegium.db.jobs import InLine
 from collegium.domain.admission import Place
-from collegium.domain.errors import DomainError
+from collegium.domain.catalog import Offer
+from collegium.domain.errors import Conflict, DomainError
 from collegium.domain.identity import refuse_inactive
 from collegium.domain.jobs import Job, JobReason, JobState
 from collegium.domain.launch import LaunchOptions, resolve
+from collegium.domain.mounts import MountAbilities
 from collegium.domain.policy import Operation
 from collegium.domain.quota import WorkloadKind
 from collegium.quota.ledger import Claim, Ledger
 from collegium.services.controller.lease import Lease
+from collegium.services.jobs.manifest import left_out
 from collegium.services.jobs.queue import read_queue, waiting
 from collegium.services.metrics import Metrics
 
@@ -36,8 +40,16 @@ ADMITTED_TEXT = "Quota is taken; it is being started."
 class Admission:
     """One round looks at each group whose queue, events or ledger changed since the last look."""
 
-    def __init__(self, database: Database, lease: Lease, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        mounts: MountAbilities | None = None,
+    ) -> None:
         self._database, self._lease, self._metrics, self._clock = database, lease, metrics, clock
+        self._mounts = mounts or MountAbilities()
         self._seen: dict[str, tuple[float, Any]] = {}
 
     async def round(self) -> list[Job]:
@@ -85,17 +97,30 @@ class Admission:
         asked = [(waiting(j), _claim(group, j)) for j in ready]
         places = Ledger().admit(uow, group, asked, moment, queue.ends)
         whole = uow.jobs.some(group, [j.id for j, place in zip(ready, places, strict=False) if place.admit])
+        offer = uow.catalog.offer(group) if whole else None
         for job, place in zip(ready, places, strict=False):
-            if place.admit:
-                admitted.append(self._let_in(uow, whole[job.id]))
+            if place.admit and offer is not None:
+                admitted += self._let_in(uow, offer, whole[job.id])
             else:
                 _explain(uow, job, place)
         self._metrics.decisions(len(admitted), len(places) - len(admitted))
         return admitted
 
-    def _let_in(self, uow: UnitOfWork, job: Job) -> Job:
-        attempt = job.attempt + 1
-        return uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, ADMITTED_TEXT, self._clock(), attempt=attempt)
+    def _let_in(self, uow: UnitOfWork, offer: Offer, job: Job) -> list[Job]:
+        """The job as it is to be started; none if it chose a dataset that cannot be had any more, which is its end."""
+        moment = self._clock()
+        try:
+            mounts = mounts_of(uow, offer, self._mounts, job.spec.datasets, job.launch.get("pins"))
+        except DomainError as error:
+            Ledger().release(uow, WorkloadKind.JOB, job.id)
+            reason = JobReason.START_FAILED if isinstance(error, Conflict) else JobReason.NO_LONGER_GRANTED
+            uow.jobs.move(job, JobState.FAILED, reason, f"It may no longer run: {error.message}", moment)
+            return []
+        entries = recorded(mounts, self._mounts)
+        job = uow.jobs.note_datasets(job, entries)
+        begin_uses(uow, entries, WorkloadKind.JOB, job.id, job.group, job.user, job.spec.name, moment)
+        text = " ".join(part for part in (ADMITTED_TEXT, left_out(job.launch)) if part)
+        return [uow.jobs.move(job, JobState.PREPARING, JobReason.ADMITTED, text, moment, attempt=job.attempt + 1)]
 
     def _still_granted(self, uow: UnitOfWork, group: str, queue: list[InLine]) -> list[InLine]:
         """Those whose author may still run what they asked for; the others end here, with the reason."""

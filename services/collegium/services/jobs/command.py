@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from collegium.backends.ports import ARTIFACTS, PYTHON, WORK, RunRequest, literal
 from collegium.domain.jobs import Job, JobSpec, NotebookSpec
+from collegium.domain.mounts import Mount, variables_of
 from collegium.services.jobs.manifest import manifest_image, manifest_placement, manifest_requests
 
 
@@ -20,10 +21,13 @@ def argv(spec: JobSpec) -> list[str]:
     return ["/bin/sh", "-c", literal(spec.command)]
 
 
-def run_request(job: Job, secrets: Mapping[str, str] | None = None) -> RunRequest:
+def run_request(
+    job: Job, secrets: Mapping[str, str] | None = None, mounts: Sequence[Mount] = (), service_url: str = ""
+) -> RunRequest:
     """One attempt of a job, as its manifest resolved it.
 
-    The user's variables win over ours, which are a service and no protection. ``secrets`` are values by variable.
+    The user's variables win over ours, which are a service and no protection. ``secrets`` are values by variable;
+    ``service_url`` is where the run reaches us, empty if nobody said.
     """
     ours = {
         "COLLEGIUM_JOB_ID": job.id,
@@ -34,7 +38,12 @@ def run_request(job: Job, secrets: Mapping[str, str] | None = None) -> RunReques
     if job.sweep is not None:
         # Its index is in the spec, so that a rerun has it too.
         ours["COLLEGIUM_SWEEP_ID"] = job.sweep
+    if service_url:
+        ours["COLLEGIUM_SERVICE_URL"] = service_url
     ours |= value_variables(job.spec.values)
+    image = manifest_image(job.launch)
+    # Stronger than what datasets say is what the image says, which the backend adds.
+    ours |= {name: value for name, value in variables_of(mounts).items() if name not in image.variables}
     environment = {name: literal(value) for name, value in {**ours, **job.spec.environment}.items()}
     environment.setdefault("COLLEGIUM_ARTIFACTS", ARTIFACTS)
     return RunRequest(
@@ -43,13 +52,14 @@ def run_request(job: Job, secrets: Mapping[str, str] | None = None) -> RunReques
         group=job.group,
         user=job.user,
         argv=argv(job.spec),
-        image=manifest_image(job.launch),
+        image=image,
         resources=job.resources,
         environment=environment,
         requests=manifest_requests(job.launch),
         placement=manifest_placement(job.launch),
         timeout_seconds=job.spec.timeout_seconds,
         secrets=secrets or {},
+        mounts=mounts,
     )
 
 

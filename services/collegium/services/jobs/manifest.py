@@ -7,21 +7,32 @@ from dataclasses import replace
 from typing import Any
 
 from collegium.backends.ports import Snapshot
+from collegium.catalog.mounts import recorded
 from collegium.domain.catalog import Image, InstanceType, Placement
 from collegium.domain.jobs import Job, JobSpec
 from collegium.domain.launch import LaunchSpec
+from collegium.domain.mounts import MountAbilities
 from collegium.domain.resources import Resources
 from collegium.domain.sweeps import Sweep
 from collegium.services import API_VERSION, VERSION
 
 
 def launch_manifest(
-    launch: LaunchSpec, spec: JobSpec, snapshot: Snapshot | None, repeats: Job | Sweep | None = None
+    launch: LaunchSpec,
+    spec: JobSpec,
+    snapshot: Snapshot | None,
+    repeats: Job | Sweep | None = None,
+    *,
+    abilities: MountAbilities | None = None,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """JSON-ready. Size and image are kept whole, so that a catalog edit does not change what a waiting job runs in.
 
-    A rerun has the files of the job that it repeats, and a sweep's job those of the sweep.
+    A rerun has the files of the job that it repeats, and a sweep's job those of the sweep. ``pins`` are versions of
+    datasets that are settled today, whatever is made until the job starts: those that were chosen, and of an ``exact``
+    repetition all.
     """
+    settled = spec.datasets is not None or exact
     files = None if snapshot is None else {"count": snapshot.files, "bytes": snapshot.size}
     return {
         "group": launch.group,
@@ -44,6 +55,8 @@ def launch_manifest(
         "environment": sorted(spec.environment),
         "kind": spec.kind.value,
         "files": files if repeats is None else repeats.launch.get("files"),
+        "datasets": recorded(launch.mounts, abilities or MountAbilities()),
+        "pins": {m.dataset: m.version for m in launch.mounts if settled and m.version is not None},
         "versions": {"collegium": VERSION, "api": API_VERSION},
     }
 
@@ -66,6 +79,17 @@ def exactly(granted: LaunchSpec, earlier: Job | Sweep) -> LaunchSpec:
     image = manifest_image(earlier.launch)
     image = replace(image, reference=earlier.launch["image"].get("digest") or image.reference)
     return replace(granted, instance_type=size, image=image)
+
+
+def versions_of(launch: Mapping[str, Any]) -> dict[str, int]:
+    """Which versions of datasets a launch had, or will have; none in manifests of earlier releases."""
+    return {e["name"]: e["version"] for e in launch.get("datasets", ()) if e["version"] is not None}
+
+
+def left_out(launch: Mapping[str, Any]) -> str:
+    """A sentence about datasets that could not be had; empty if there are none."""
+    without = [f"{e['name']} ({e['problem']})" for e in launch.get("datasets", ()) if e["problem"]]
+    return f"Without the dataset{'s' if len(without) > 1 else ''} {', '.join(without)}." if without else ""
 
 
 def manifest_image(launch: Mapping[str, Any]) -> Image:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from collegium.backends.ports import Backend, RunPhase, RunStatus, StartFailed
-from collegium.cipher import Cipher
+from collegium.catalog.mounts import end_uses
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import Conflict, DomainError, shorten
 from collegium.domain.jobs import Job, JobReason, JobState
@@ -20,11 +20,11 @@ from collegium.domain.usage import Usage
 from collegium.quota.ledger import Ledger
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.jobs.admission import ADMITTED_TEXT, Admission
-from collegium.services.jobs.command import run_request
+from collegium.services.jobs.manifest import left_out
 from collegium.services.jobs.outcome import Outcome, deadline, outcome
+from collegium.services.jobs.start import Starts
 from collegium.services.jobs.text import failure_line
 from collegium.services.metrics import Metrics
-from collegium.services.secrets.use import SecretValues
 
 #: Rounds in a row that must miss a running job before it counts as lost.
 MISSES = 2
@@ -47,7 +47,7 @@ class JobRounds:
         lease: Lease,
         metrics: Metrics,
         clock: Callable[[], datetime],
-        cipher: Cipher,
+        starts: Starts,
     ) -> None:
         self._database, self._backend, self._lease, self._metrics, self._clock = (
             database,
@@ -56,8 +56,8 @@ class JobRounds:
             metrics,
             clock,
         )
-        self._secrets = SecretValues(database, cipher)
-        self._admission = Admission(database, lease, metrics, clock)
+        self._starts = starts
+        self._admission = Admission(database, lease, metrics, clock, backend.mounts)
         self._missing: dict[str, int] = {}
         self._stopped: dict[str, float] = {}
         self._backoff: dict[str, tuple[float, int]] = {}
@@ -106,7 +106,8 @@ class JobRounds:
             if run.phase is RunPhase.RUNNING and job.state is JobState.PREPARING:
                 job = await self._lease.write(lambda uow: self._running(uow, job, run))
             elif run.phase is RunPhase.STARTING and job.state is JobState.PREPARING:
-                await self._explain(job, shorten(run.message or ADMITTED_TEXT, _MESSAGE) or "")
+                text = f"{run.message or ADMITTED_TEXT} {left_out(job.launch)}".strip()
+                await self._explain(job, shorten(text, _MESSAGE) or "")
             end = deadline(job)
             if job.cancel_requested_by is not None or (end is not None and self._clock() >= end):
                 await self._stop(job)
@@ -132,7 +133,7 @@ class JobRounds:
 
     async def _start(self, job: Job) -> None:
         try:
-            await self._backend.jobs.start(run_request(job, await self._secrets.of(job)))
+            await self._backend.jobs.start(await self._starts.request(job))
         except StartFailed as error:
             await self._end(job, Outcome(JobState.FAILED, JobReason.START_FAILED, f"It could not be started: {error}"))
         except DomainError as error:
@@ -190,6 +191,8 @@ class JobRounds:
                 job, state, reason, message, moment, finished_at=finished_at, exit_code=to.exit_code, eligible_at=due
             )
             Ledger().release(uow, WorkloadKind.JOB, job.id)
+            if job.launch.get("datasets"):
+                end_uses(uow, WorkloadKind.JOB, job.id, moment)
             uow.jobs.note_image(job, image)
             if used is not None:
                 uow.metrics.begin(job.id, job.attempt)
@@ -202,7 +205,8 @@ class JobRounds:
 
     def _running(self, uow: UnitOfWork, job: Job, run: RunStatus) -> Job:
         since = run.started_at or self._clock()
-        moved = uow.jobs.move(job, JobState.RUNNING, JobReason.STARTED, "", self._clock(), started_at=since)
+        told = shorten(left_out(job.launch), _MESSAGE) or ""
+        moved = uow.jobs.move(job, JobState.RUNNING, JobReason.STARTED, told, self._clock(), started_at=since)
         Ledger().bind(uow, WorkloadKind.JOB, job.id)
         uow.jobs.note_image(job, run.image)
         uow.metrics.begin(job.id, job.attempt)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from collegium.backends.ports import Backend, Snapshot, VolumeProvider
+from collegium.catalog.mounts import mounts_of
 from collegium.db import Database, UnitOfWork
 from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import (
@@ -33,7 +34,7 @@ from collegium.domain.quota import WorkloadKind
 from collegium.domain.sweeps import Sweep
 from collegium.quota.ledger import usage
 from collegium.services.jobs.find import get_job
-from collegium.services.jobs.manifest import exactly, launch_manifest
+from collegium.services.jobs.manifest import exactly, launch_manifest, versions_of
 from collegium.services.jobs.submission import Submission
 from collegium.services.notifications.own import check_notify
 from collegium.services.secrets.use import check_secrets
@@ -161,7 +162,14 @@ class Submitter:
                 user=ask.actor.user,
                 spec=asked.spec,
                 resources=launch.resources,
-                launch=launch_manifest(launch, asked.spec, snapshot, ask.rerun_of or ask.sweep),
+                launch=launch_manifest(
+                    launch,
+                    asked.spec,
+                    snapshot,
+                    ask.rerun_of or ask.sweep,
+                    abilities=self._backend.mounts,
+                    exact=ask.exact or ask.sweep is not None,
+                ),
                 state=JobState.PENDING,
                 reason=JobReason.SUBMITTED,
                 message="",
@@ -188,13 +196,16 @@ class Submitter:
         spec = ask.submission.spec
         actor = uow.memberships.actor(ask.actor.user, ask.actor.platform_admin, ask.actor.scopes)
         options = LaunchOptions(ask.group, spec.instance_type, spec.image)
-        launch = resolve(actor, options, uow.catalog.offer(ask.group), ask.operation)
+        offer, pins = uow.catalog.offer(ask.group), dict[str, int]()
+        launch = resolve(actor, options, offer, ask.operation)
         if ask.rerun_of is not None:
             # It may have been deleted since, and its files with it.
             earlier = get_job(uow, ask.group, ask.rerun_of.id)
-            launch = exactly(launch, earlier) if ask.exact else launch
+            if ask.exact:
+                launch, pins = exactly(launch, earlier), versions_of(earlier.launch)
         elif ask.sweep is not None:
-            launch = exactly(launch, ask.sweep)
+            launch, pins = exactly(launch, ask.sweep), versions_of(ask.sweep.launch)
+        launch = replace(launch, mounts=mounts_of(uow, offer, self._backend.mounts, spec.datasets, pins))
         check_priority(actor, ask.group, ask.submission.priority)
         if ask.rerun_of is None and ask.link is None and ask.sweep is None:
             # What nobody sits in front of must not fail because a channel is gone.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from collegium.domain.datasets import DatasetChoice
 from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import InvalidInput
 from collegium.domain.jobs import JobSpec, NotebookSpec, Notify, WorkingDirectory
@@ -71,7 +72,20 @@ def read_spec(body: JobIn) -> JobSpec:
         parameters=parameters,
         values=values,
         notify=tuple(Notify(n.channel, frozenset(n.on)) for n in body.notify),
+        datasets=_datasets(body.datasets),
     )
+
+
+def _datasets(names: list[str] | None) -> tuple[DatasetChoice, ...] | None:
+    if names is None:
+        return None
+    chosen: dict[str, DatasetChoice] = {}
+    for index, text in enumerate(names):
+        choice = DatasetChoice.parse(text, f"datasets.{index}")
+        if choice.name in chosen:
+            raise InvalidInput(f"datasets.{index}", f"names {choice.name} once more", text)
+        chosen[choice.name] = choice
+    return tuple(chosen.values())
 
 
 def _parameter(name: str, body: ParameterIn) -> Parameter:

@@ -17,7 +17,15 @@ from collegium.domain.admission import plan_admissions
 from collegium.domain.dependencies import Ending, Need
 from collegium.domain.jobs import Event, Job, JobReason, JobState
 from collegium.quota.ledger import usage
-from collegium.services.jobs.models import DependsOut, EventOut, JobDetail, JobOut, UpstreamOut, WaitOut
+from collegium.services.jobs.models import (
+    DependsOut,
+    EventOut,
+    JobDatasetOut,
+    JobDetail,
+    JobOut,
+    UpstreamOut,
+    WaitOut,
+)
 from collegium.services.jobs.queue import read_queue, waiting
 
 #: Seconds for which a computed queue is believed if no event says otherwise.
@@ -147,6 +155,7 @@ def job_out(job: Job, line: Line) -> JobOut:
         values=dict(job.spec.chosen),
         timeout_seconds=job.spec.timeout_seconds,
         notebook=_notebook(job),
+        datasets=[JobDatasetOut.model_validate(e) for e in job.launch.get("datasets", ())],
     )
 
 

@@ -267,7 +267,7 @@ class SweepService:
     def _insert(self, uow: UnitOfWork, sweep: Sweep, ask: Ask, snapshot: Snapshot | None) -> None:
         """Write it with what its jobs resolve to today."""
         launch = self._submitter.resolve(uow, ask)
-        manifest = launch_manifest(launch, ask.submission.spec, snapshot)
+        manifest = launch_manifest(launch, ask.submission.spec, snapshot, abilities=self._backend.mounts, exact=True)
         uow.sweeps.insert(replace(sweep, launch=manifest, resources=launch.resources))
 
     def _audit(self, uow: UnitOfWork, by: By, sweep: Sweep, action: str) -> None:
