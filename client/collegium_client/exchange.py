@@ -95,6 +95,9 @@ def _encoded(body: Any) -> bytes | None:
 
 def is_worth_retrying(operation: Operation[Any], problem: httpx.Response | httpx.TransportError) -> bool:
     """May it be sent again? What may have been done already only where doing it again changes nothing."""
+    if operation.content is not None and not isinstance(operation.content, bytes):
+        # Given out once already; who sends in pieces knows where to go on.
+        return False
     if isinstance(problem, httpx.Response):
         return problem.status_code == 429 or (problem.status_code in _TRY_AGAIN and operation.repeatable)
     if isinstance(problem, httpx.UnsupportedProtocol | httpx.ProxyError):

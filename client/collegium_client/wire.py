@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 T = TypeVar("T")
 #: The same again does no more than once; a POST is only safe with a key.
-_REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
