@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -203,6 +204,7 @@ class _Shelf:
     def __init__(self, ground: Ground, objects: int, work: int, making: int) -> None:
         self.ground, self.objects, self.work, self.making = ground, objects, work, making
         self.numbers = itertools.count()
+        self.lock = threading.Lock()
         self.settled = time.time_ns() - _SETTLED_NS
 
     @contextlib.contextmanager
@@ -249,9 +251,10 @@ class _Shelf:
     def _link(self, digest: str, path: str) -> bool:
         """Give an object a name in the version; False if there is no such object."""
         kept = f"{digest[:2]}/{digest}"
-        with self.folder(path) as folder:
+        # One at a time, since an object that has all the names it can have changes place.
+        with self.folder(path) as folder, self.lock:
             name = parts_of(path)[-1]
-            for _ in range(100):
+            for _ in range(2):
                 try:
                     os.link(kept, name, src_dir_fd=self.objects, dst_dir_fd=folder, follow_symlinks=False)
                 except FileNotFoundError:
