@@ -12,6 +12,8 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -37,6 +39,7 @@ class Cipher:
     """
 
     def __init__(self, keys: Sequence[bytes], problem: str = "") -> None:
+        self._keys = [hmac.digest(key, b"collegium signature", hashlib.sha256) for key in keys]
         self._fernets = [Fernet(base64.urlsafe_b64encode(key)) for key in keys]
         #: Why nothing can be sealed or opened, empty if it can.
         self.problem = problem
@@ -121,6 +124,16 @@ class Cipher:
             return None
         return self.seal(self.open(sealed, about), about)
 
+    def sign(self, text: str, about: str) -> str:
+        """128 bits that show that this installation wrote the text. Raises Misconfigured."""
+        self.require()
+        return _signature(self._keys[0], text, about)
+
+    def signed(self, text: str, about: str, signature: str) -> bool:
+        """Did ``sign`` make it, with any of our keys?"""
+        given = signature.encode("utf-8", "surrogatepass")
+        return any(hmac.compare_digest(_signature(key, text, about).encode(), given) for key in self._keys)
+
     def __repr__(self) -> str:
         return f"Cipher({len(self._fernets)} keys)"
 
@@ -135,6 +148,11 @@ class Cipher:
 
 def _bound(text: str, about: str) -> bytes:
     return f"{len(about)}:{about}:{text}".encode()
+
+
+def _signature(key: bytes, text: str, about: str) -> str:
+    digest = hmac.digest(key, _bound(text, about), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
 def _key(text: str) -> bytes | None:

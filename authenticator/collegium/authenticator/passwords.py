@@ -3,53 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-import argon2
-from argon2.exceptions import InvalidHashError, VerificationError
-
 from collegium.db import Database
 from collegium.domain.errors import InvalidInput, NotFound
+from collegium.passwords import MAX_LENGTH, hash_password, outdated, verify, warm_up
+
+__all__ = [
+    "MAX_LENGTH",
+    "first_run",
+    "from_folder",
+    "generate",
+    "hash_password",
+    "outdated",
+    "set_password",
+    "verify",
+    "warm_up",
+]
 
 #: No 0/O, 1/l/i: these are read from a terminal and typed.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 #: 15 characters out of 31 are 74 bits.
 GROUPS_OF_FIVE = 3
-MAX_LENGTH = 1024
-
-_hasher = argon2.PasswordHasher()
 
 
 def generate() -> str:
     """A random password such as ``kd7wm-4hq2x-zp9rt``, 74 bits."""
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(GROUPS_OF_FIVE))
-
-
-def hash_password(password: str) -> str:
-    """The argon2id hash to store; takes tens of milliseconds and 64 MiB. Raises InvalidInput for what is too long."""
-    if not 1 <= len(password) <= MAX_LENGTH:
-        # The password itself must reach no message and no log.
-        raise InvalidInput("password", f"must have 1 to {MAX_LENGTH} characters", limit=MAX_LENGTH)
-    return _hasher.hash(password)
-
-
-def verify(stored: str | None, password: str) -> bool:
-    """True if the password fits. Without a stored hash the same work is done: time tells nothing of who exists."""
-    if len(password) > MAX_LENGTH:
-        return False
-    try:
-        _hasher.verify(stored or _stand_in(), password)
-    except (VerificationError, InvalidHashError):
-        return False
-    return stored is not None
-
-
-def outdated(stored: str) -> bool:
-    """True if the hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(stored)
 
 
 def set_password(database: Database, name: str, password: str, replacing: str | None = None) -> None:
@@ -94,13 +76,3 @@ def from_folder(folder: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         # The decoder's own message quotes what it could not read.
         raise InvalidInput("first_passwords", f"cannot be read: {type(error).__name__}", str(folder)) from None
-
-
-@functools.cache
-def _stand_in() -> str:
-    return _hasher.hash(secrets.token_hex(16))
-
-
-def warm_up() -> None:
-    """Make the stand-in hash now, so that the first unknown name takes no longer than the second."""
-    _stand_in()

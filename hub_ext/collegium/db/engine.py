@@ -41,6 +41,7 @@ from collegium.db.operations import Leases
 from collegium.db.reservations import Reservations
 from collegium.db.schedules import ScheduleRuns, Schedules
 from collegium.db.secrets import Secrets
+from collegium.db.shares import Shares
 from collegium.db.stored import Checksums, StoredSizes
 from collegium.db.sweeps import Sweeps
 from collegium.db.uploads import Uploads
@@ -82,6 +83,7 @@ class UnitOfWork:
         self.schedule_runs = ScheduleRuns(connection)
         self.secrets = Secrets(connection)
         self.uploads = Uploads(connection)
+        self.shares = Shares(connection)
         self.sweeps = Sweeps(connection)
         self.datasets = Datasets(connection)
         self.dataset_versions = DatasetVersions(connection)

@@ -8,6 +8,7 @@ import argon2
 import pytest
 from tornado import web
 
+from collegium import passwords as hashes
 from collegium.authenticator import passwords
 from collegium.authenticator.local import LocalGroupsAuthenticator
 from collegium.db import Database
@@ -19,8 +20,8 @@ HANDLER = SimpleNamespace(request=SimpleNamespace(remote_ip="10.0.0.1"))
 
 @pytest.fixture
 def authenticator(demo_database: Database, monkeypatch) -> LocalGroupsAuthenticator:
-    monkeypatch.setattr(passwords, "_hasher", argon2.PasswordHasher(1, 8, 1))
-    passwords._stand_in.cache_clear()
+    monkeypatch.setattr(hashes, "_hasher", argon2.PasswordHasher(1, 8, 1))
+    hashes._stand_in.cache_clear()
     monkeypatch.setattr("collegium.authenticator.local.shared_database", lambda: demo_database)
     passwords.set_password(demo_database, "ann", "correct horse")
     passwords.set_password(demo_database, "admin", "battery staple")
@@ -119,7 +120,7 @@ async def test_a_user_who_is_gone_is_refused_at_refresh(
 async def test_an_outdated_hash_is_renewed_at_login(
     authenticator: LocalGroupsAuthenticator, demo_database: Database, monkeypatch
 ) -> None:
-    monkeypatch.setattr(passwords, "_hasher", argon2.PasswordHasher(2, 8, 1))
+    monkeypatch.setattr(hashes, "_hasher", argon2.PasswordHasher(2, 8, 1))
     assert await login(authenticator, "ann", "correct horse")
     with demo_database.read() as uow:
         assert "t=2" in uow.users.get("ann").password_hash

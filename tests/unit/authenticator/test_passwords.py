@@ -5,6 +5,7 @@ import math
 import argon2
 import pytest
 
+from collegium import passwords as hashes
 from collegium.authenticator import passwords
 from collegium.authenticator.banner import password_table
 from collegium.db import Database
@@ -14,8 +15,8 @@ from collegium.domain.errors import InvalidInput, NotFound
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch) -> None:
     """Hashing in a millisecond; the parameters are argon2-cffi's own otherwise."""
-    monkeypatch.setattr(passwords, "_hasher", argon2.PasswordHasher(1, 8, 1))
-    passwords._stand_in.cache_clear()
+    monkeypatch.setattr(hashes, "_hasher", argon2.PasswordHasher(1, 8, 1))
+    hashes._stand_in.cache_clear()
 
 
 def test_generated_passwords_have_at_least_sixty_bits_and_differ() -> None:
@@ -48,17 +49,17 @@ def test_verify_of_a_broken_hash_or_an_endless_password_is_no() -> None:
 
 def test_an_unknown_user_costs_the_same_work(monkeypatch) -> None:
     calls = []
-    real = passwords._hasher.verify
+    real = hashes._hasher.verify
 
     class Counting:
-        hash = staticmethod(passwords._hasher.hash)
+        hash = staticmethod(hashes._hasher.hash)
 
         @staticmethod
         def verify(hashed: str, password: str) -> bool:
             calls.append(hashed)
             return real(hashed, password)
 
-    monkeypatch.setattr(passwords, "_hasher", Counting)
+    monkeypatch.setattr(hashes, "_hasher", Counting)
     passwords.verify(None, "guess")
     assert len(calls) == 1
     assert calls[0].startswith("$argon2id$")
