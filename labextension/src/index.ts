@@ -1,7 +1,8 @@
+import { drivePlugin } from './drivePlugin';
 import { notebookPlugin } from './notebookPlugin';
 import { panelPlugin } from './panelPlugin';
 import { sessionPlugin } from './sessionPlugin';
 
 export * from './tokens';
 
-export default [sessionPlugin, panelPlugin, notebookPlugin];
+export default [sessionPlugin, panelPlugin, notebookPlugin, drivePlugin];
