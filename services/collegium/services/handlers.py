@@ -207,8 +207,9 @@ class BaseHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
     def read_query(self, model: type[M]) -> M:
         """The query string; raises InvalidInput also for repeated names, but of those that may be."""
         values: dict[str, str | list[str]] = {}
-        for name in self.request.query_arguments:
-            given, field = self.get_query_arguments(name, strip=False), model.model_fields.get(name)
+        for name, raw in self.request.query_arguments.items():
+            # Tornado would turn control characters into blanks: that is another name than the one that was asked for.
+            given, field = [self.decode_argument(value, name) for value in raw], model.model_fields.get(name)
             many = field is not None and get_origin(field.annotation) is list
             if len(given) > 1 and not many:
                 raise InvalidInput(name, "is given more than once")
