@@ -8,8 +8,9 @@ from collegium.stores.port import FileStore
 from collegium.stores.settings import FileSettings
 
 
-def open_store(settings: FileSettings, folder: Path) -> FileStore:
-    """The store; ``folder`` is where files are if the settings name no place. Raises InvalidInput and Unavailable."""
+def open_store(settings: FileSettings, folder: Path, uid: int | None = None, gid: int | None = None) -> FileStore:
+    """The store; ``folder`` is where files are if the settings name no place, and ``uid`` and ``gid`` who people's
+    programs run as, if that is not who this runs as. Raises InvalidInput and Unavailable."""
     if settings.store == "s3":
         # Its libraries are an extra.
         from collegium.stores.s3 import S3Store
@@ -17,4 +18,4 @@ def open_store(settings: FileSettings, folder: Path) -> FileStore:
         return S3Store(settings)
     from collegium.stores.posix import PosixStore
 
-    return PosixStore(Path(settings.folder) if settings.folder else folder)
+    return PosixStore(Path(settings.folder) if settings.folder else folder, uid, gid)

@@ -1,5 +1,9 @@
 """The port to the files of groups. ``tests/contract/test_stores.py`` runs the same suite on every implementation.
 
+What is written, moved, copied or restored to a path finds the folders above it made. ``replace`` is of files by
+files; a folder takes the place of nothing, and nothing takes the place of a folder. Versions of datasets take nothing
+but their snapshot (Conflict).
+
 Paths come checked (``collegium.domain.files.check_path``); a store contains them once more, by the kernel's own calls
 or by its prefix, so that a link put in place at any moment leads nowhere. Verbs may be repeated after a crash. All
 raise NotFound for what is not there, Conflict for what is in the way, StorageFull, and Unavailable if trying again may
@@ -16,7 +20,7 @@ from typing import Protocol
 
 from collegium.domain.files import Entry, Order, Page, Root, Size
 
-#: Called with how much was done since it was called last; may raise to give up.
+#: Called with how much was done since it was called last, perhaps in a thread; may raise to give up.
 Progress = Callable[[Size], None]
 
 
@@ -83,11 +87,13 @@ class FileStore(Protocol):
         after: str | None = None,
         limit: int = 200,
     ) -> Page:
-        """A page of a folder, in memory that does not grow with the folder. Raises InvalidInput (field ``cursor``)."""
+        """A page of a folder, in memory that does not grow with the folder; ``descending`` is the exact reverse. Raises
+        InvalidInput (field ``cursor``)."""
 
     async def search(self, root: Root, path: str, text: str, after: str | None = None, limit: int = 200) -> Page:
         """Entries below a folder, however deep, whose name holds the text (case ignored) or matches it as a pattern
-        with ``*`` and ``?``, by path; each call looks at a bounded number of entries."""
+        with ``*`` and ``?``, by path, in which a folder's counts with its slash; each call looks at a bounded number of
+        entries."""
 
     def open(self, root: Root, path: str) -> AbstractAsyncContextManager[OpenFile]:
         """Open a file for reading."""
@@ -128,7 +134,7 @@ class FileStore(Protocol):
         """Remove a whole tree for good; fine if it is not there."""
 
     async def measure(self, owner: str) -> Size:
-        """What an owner's trees and trash take. Uploads are not counted: the ledger keeps room for the whole of each."""
+        """What an owner's trees and trash take. Uploads are not counted: the ledger keeps room for all of each."""
 
     async def snapshot(self, source: Root, target: Root, progress: Progress) -> Sequence[FileHash]:
         """Copy a tree into one that never changes, sharing what it can; the list is sorted by path. ``target`` is

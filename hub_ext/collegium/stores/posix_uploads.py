@@ -230,9 +230,13 @@ class Uploads:
                 self.ground.check_room(folder, transfer.size)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open("mark", kernel.CREATE, 0o600, dir_fd=folder))
-            with contextlib.suppress(FileExistsError):
-                os.close(self.ground.create(folder, "data"))
-            return {"inode": str(os.stat("data", dir_fd=folder, follow_symlinks=False).st_ino)}
+            with closing(_open(folder, "mark", transfer)) as mark:
+                # What has bytes and no file any more is a file already.
+                if Mark.read(mark).number == 0:
+                    with contextlib.suppress(FileExistsError):
+                        os.close(self.ground.create(folder, "data"))
+            with closing(_open(folder, "data", transfer)) as data:
+                return {"inode": str(os.fstat(data).st_ino)}
 
     def take(self, transfer: Transfer, offset: int) -> Sender:
         """Become the sender."""

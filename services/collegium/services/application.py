@@ -301,7 +301,9 @@ class CollegiumService(Application):
 
             known = self.backend_options.get("settings") or KubernetesSettings.from_environment()
             # Pods mount the same volume, and of this folder what is their group's.
-            folder = Path(known.files_dir) / "shared" if known else folder
+            if known:
+                place = Path(known.files_dir) / "shared"
+                return open_store(FileSettings.from_environment(), place, known.uid, known.gid)
         return open_store(FileSettings.from_environment(), folder)
 
     def _load_backend(self, settings: Settings, cipher: Cipher) -> Backend:
