@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 
 from collegium.db import Database, UnitOfWork
 from collegium.db.engine import now
+from collegium.domain.files import Root
 from collegium.domain.groups import Group, Role
 from collegium.domain.invitations import Invitation, hash_token, new_token
 from collegium.domain.names import new_id
@@ -61,6 +62,18 @@ BODIES: dict[Operation, object] = {
     Operation.USER_GROUPS: {"groups": []},
     Operation.USER_IMPORT: {"csv": "username\nsue\n"},
 }
+#: The same of operations that stand for several requests, by the ends of their paths; content is no JSON.
+FILE_BODIES: dict[str, object] = {
+    "/files/folders": {"path": "folder"},
+    "/files/move": {"source": "gone", "target": "moved"},
+    "/files/copy": {"source": "gone", "target": "copied"},
+    "/files/delete": {"paths": ["gone"]},
+    "/restore": {},
+}
+#: Queries of those that need one.
+QUERIES = dict.fromkeys(
+    ("/files/entry", "/files/content", "/files/preview", "/files/checksum", "/files/archive"), "?path=there.txt"
+)
 #: What can be done to the same object once only.
 ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE, Operation.CHANNEL_DELETE, Operation.SECRET_DELETE}
 #: Objects that are somebody's.
@@ -114,13 +127,14 @@ def expected(operation: Operation, user: str, group: str | None, scopes: list[st
 
 
 async def status(client: httpx.AsyncClient, method: str, url: str, operation: Operation) -> int:
-    content = json.dumps(BODIES[operation]) if operation in BODIES else None
+    found = [body for end, body in FILE_BODIES.items() if url.endswith(end)] + [BODIES.get(operation)]
+    content = None if found[0] is None else json.dumps(found[0])
     headers = {"Content-Type": "application/json"} if content else {}
     request = client.build_request(method.upper(), url, content=content, headers=headers)
     answer = await client.send(request, stream=True)
     try:
         # The body of a stream that was let in has no end.
-        if answer.status_code >= 400:
+        if answer.status_code >= 400 and method != "head":
             body = json.loads(await answer.aread())
             assert set(body["error"]) == {"code", "message", "details", "request_id"}
             assert answer.headers["cache-control"] == "no-store"
@@ -149,6 +163,10 @@ def cases() -> Iterator[tuple[str, str, Operation, str | None, str]]:
                 yield path, method, operation, group, owner
 
 
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"some text"
+
+
 async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBroker) -> None:
     jobs: dict[str, str] = {}
     schedules: dict[str, str] = {}
@@ -173,6 +191,9 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             await service.database.writing(lambda uow: uow.secrets.put(secret_of(group), "sealed"))
         filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
         filled += "?job={job}" if path.endswith("{group}/metrics") else ""
+        filled += next((query for end, query in QUERIES.items() if path.endswith(end)), "")
+        if "/files/" in path and group in ("physics", "chemistry"):
+            await service.context.store.write(Root(group), "there.txt", pieces(), replace=True)
         filled = filled.replace("{user}", "id-sue").replace("{invitation}", f"inv-{group}")
         return (
             filled.replace("{group}", group or "")
@@ -182,6 +203,8 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             .replace("{secret}", "token")
             .replace("{schedule}", schedules[owner])
             .replace("{sweep}", sweeps[owner])
+            .replace("{task}", "tsk-none")
+            .replace("{trash}", "trs-none")
         )
 
     seen = 0
@@ -204,6 +227,8 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
                 own = any(kind in path for kind in OWNED) or path.endswith("{group}/metrics")
                 want = {200, 201} if not own or group == "physics" else {404}
                 want |= {404} if "{path}" in path else set()
+                # What is moved is not there, nor is such a task.
+                want |= {404} if "/files/" in path else set()
                 # They did not log in with an account of the provider.
                 want |= {409} if operation is Operation.INVITATION_ACCEPT else set()
                 # The job is not over, nor is the sweep.
