@@ -221,7 +221,8 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
         for token in [*USERS, *others] if group in ("physics", None) else ["mia", "zoe", "root", "nobody"]:
             url = await url_of(path, group, owner, operation) if operation in ONCE else url
             user = service.hub.tokens[token]["name"]
-            want = expected(operation, user, group, service.hub.tokens[token]["scopes"], owner != user)
+            other = owner != user and any(kind in path for kind in OWNED)
+            want = expected(operation, user, group, service.hub.tokens[token]["scopes"], other)
             if want == {200}:
                 # Allowed: done, or refused for another reason than permission.
                 own = any(kind in path for kind in OWNED) or path.endswith("{group}/metrics")

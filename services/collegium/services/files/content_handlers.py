@@ -17,7 +17,8 @@ from collegium.services.files.handlers import CHANGING, PathQuery
 from collegium.services.files.models import MAX_PATHS, ChecksumOut, EntryOut, FilePreviewOut
 from collegium.services.files.types import media_type, shown_inline
 from collegium.services.handlers import BaseHandler
-from collegium.services.incoming import Incoming, IncomingHandler
+from collegium.services.incoming import Incoming
+from collegium.services.incoming_handler import IncomingHandler
 from collegium.services.outgoing import send_file
 from collegium.stores.port import OpenFile
 

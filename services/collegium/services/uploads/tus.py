@@ -14,7 +14,8 @@ from collegium.domain.uploads import Upload
 from collegium.services.by import By
 from collegium.services.endpoint import JSON
 from collegium.services.handlers import BaseHandler
-from collegium.services.incoming import Incoming, IncomingHandler
+from collegium.services.incoming import Incoming
+from collegium.services.incoming_handler import IncomingHandler
 from collegium.services.refusals import PreconditionFailed
 from collegium.services.uploads import protocol as tus
 
