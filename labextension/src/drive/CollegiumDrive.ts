@@ -249,7 +249,7 @@ export class CollegiumDrive implements Contents.IDrive {
 
   private async free(client: Client, group: string, path: string): Promise<string> {
     let name = path;
-    for (let n = 1; await there(client, group, name); n++) {
+    for (let n = 2; await there(client, group, name); n++) {
       name = numbered(path, n);
     }
     return name;

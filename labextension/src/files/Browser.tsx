@@ -78,7 +78,7 @@ export function Browser(
         onDetails={() => onDetails(props, list.chosen[0], setShown)}
       />
       <div className="clg-browser-where">
-        <Crumbs model={model} top={group} path={path} onGo={go} />
+        <Crumbs model={model} top={group} root={props.root} path={path} onGo={go} />
         {path === '' && !list.search && (
           <button type="button" className="clg-link clg-datasets-link" onClick={() => go(DATASETS)}>
             <FileIcon name="dataset" /> Datasets
@@ -101,7 +101,7 @@ export function Browser(
             height={compact ? ROW.compact : ROW.wide}
             renaming={renaming}
             onOpen={onOpen}
-            onUp={() => path && go(parentOf(path))}
+            onUp={() => path && path !== props.root?.path && go(parentOf(path))}
             onRename={setRenaming}
             onRemove={remove}
             onDropFiles={put}

@@ -2,18 +2,22 @@ import * as React from 'react';
 
 import type { FilesModel } from './FilesModel';
 import { OWN_DRAG } from './FileRow';
-import { crumbs, misplaced } from './paths';
+import { crumbs, misplaced, within } from './paths';
 
 /** The way from the top to where one is; what is dragged can be dropped on every step. */
 export function Crumbs(props: {
   model: FilesModel;
   top: string;
+  /** Where the way begins, if not at the top. */
+  root?: { path: string; title: string };
   path: string;
   onGo: (path: string) => void;
 }): JSX.Element {
-  const { model, path, onGo } = props;
+  const { model, path, onGo, root } = props;
   const [over, setOver] = React.useState<string | null>(null);
-  const steps = crumbs(path, props.top);
+  const steps = crumbs(path, props.top)
+    .filter(step => !root || within(step.path, root.path))
+    .map(step => (step.path === root?.path ? { ...step, name: root.title } : step));
   return (
     <nav className="clg-crumbs" aria-label="Folders" data-testid="collegium-crumbs">
       <ol>

@@ -30,6 +30,8 @@ export interface FilesProps {
   onPath?: (path: string) => void;
   /** A file whose details are to be shown. */
   entry?: string;
+  /** The folder that is not left, and its title: for what has a page of its own. */
+  root?: { path: string; title: string };
   /** In a narrow panel: names and sizes only, details open elsewhere. */
   compact?: boolean;
 }
@@ -54,14 +56,14 @@ function Loaded(props: FilesProps & { model: FilesModel }): JSX.Element {
   const { model, compact, group } = props;
   useSignal(model.changed);
   const [part, setPart] = React.useState<Part>('files');
-  const [own, setOwn] = React.useState(props.entry ? parentOf(props.entry) : '');
+  const [own, setOwn] = React.useState(props.entry ? parentOf(props.entry) : (props.root?.path ?? ''));
   const path = props.path ?? own;
   const onPath = props.onPath ?? setOwn;
   React.useEffect(() => void model.start(path), [model, path]);
   const parts = PARTS.filter(({ operation }) => !model.denied(operation));
   return (
     <>
-      {!compact && (
+      {!compact && !props.root && (
         <>
           <StorageBar storage={model.storage} />
           <div className="clg-tabs" role="tablist" aria-label="Shared files">

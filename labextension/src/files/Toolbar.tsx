@@ -2,11 +2,12 @@ import * as React from 'react';
 
 import { useAction } from '../accounts/load';
 import { Problem } from '../accounts/parts';
+import { DatasetButtons } from '../datasets/FromFiles';
 import { Icon } from '../icon';
 import type { FilesModel } from './FilesModel';
 import { ToolButton } from './icons';
 import { selectionWords } from './kinds';
-import { badName } from './paths';
+import { badName, DATASETS, within } from './paths';
 import { chosen } from './uploads/drop';
 import type { Entry } from './wire';
 
@@ -103,6 +104,15 @@ export function Toolbar(props: {
             plain
             onClick={() => onAsk('copy')}
           />
+          {!within(props.path, DATASETS) && (
+            <DatasetButtons
+              actions={model.actions}
+              client={model.client}
+              group={model.group}
+              paths={picked.map(e => e.path)}
+              onTask={task => void model.attempt(() => model.work.follow(task))}
+            />
+          )}
           <ToolButton
             icon="trash"
             label="Delete"

@@ -53,7 +53,7 @@ export function isLive(item: UploadItem): boolean {
 export function settle(item: UploadItem, choice: Choice): void {
   item.replace = choice === 'replace';
   if (choice === 'keep-both') {
-    item.path = numbered(item.wanted, ++item.copies);
+    item.path = numbered(item.wanted, ++item.copies + 1);
   }
   item.state = 'Waiting';
   item.problem = '';
