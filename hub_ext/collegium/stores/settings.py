@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from collegium.domain.errors import InvalidInput
 
@@ -47,6 +48,14 @@ class FileSettings:
         if self.store != "posix":
             return None
         return Path(self.folder) if self.folder else default
+
+    @property
+    def browser_source(self) -> str:
+        """Where browsers send parts to, as a Content-Security-Policy names it; empty if they send none."""
+        if self.store != "s3" or not self.direct:
+            return ""
+        address = urlsplit(self.public_endpoint or self.endpoint or "https://*.amazonaws.com")
+        return f"{address.scheme}://{address.netloc}"
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> FileSettings:

@@ -11,10 +11,12 @@ from collegium.services.endpoint import Endpoint
 from collegium.services.handlers import BaseHandler
 from collegium.services.pages.base import LoginPage, Page
 from collegium.services.pages.bundle import BundleSource
+from collegium.stores.settings import FileSettings
 
+#: Pictures and documents of groups are shown from blobs whose type the page itself chooses, never from an address.
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
-    " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{store}; img-src 'self' data: blob:;"
+    " frame-src blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 _bundle = BundleSource()
 
@@ -23,11 +25,13 @@ class BundlePage(Page):
     """Draws ``which`` page of the bundle. What it must know is data in the page, under the name JupyterLab uses."""
 
     which: ClassVar[str]
-    policy = _CSP
+    policy = _CSP.format(store="")
 
     def draw(self, token: str = "", user: str = "") -> None:
         """Finish with the page; ``token`` is what the visitor logged in with, and never leaves this page."""
         bundle = _bundle.get()
+        if store := FileSettings.from_environment().browser_source:
+            self.set_header("Content-Security-Policy", _CSP.format(store=f" {store}"))
         known = {"hubPrefix": self.hub_auth.hub_prefix, "hubUser": user, "token": token, "collegiumPage": self.which}
         self.page("portal.html", script=bundle.script, style=bundle.style, known=_as_data(known))
 
