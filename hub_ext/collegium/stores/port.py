@@ -37,13 +37,17 @@ class OpenFile(Protocol):
 
 @dataclass(frozen=True)
 class Transfer:
-    """An upload as the store knows it. ``state`` is what ``begin`` answered; JSON-ready, kept by the caller."""
+    """An upload as the store knows it. ``state`` is what ``begin`` answered; JSON-ready, kept by the caller.
+
+    ``checked`` tells early that ``finish`` will be given a checksum, so that the whole need not be read for it.
+    """
 
     id: str
     root: Root
     path: str
     size: int | None
     state: Mapping[str, str] = field(default_factory=dict)
+    checked: bool = False
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Hashes:
             running = self._kept.pop((transfer.root.owner, transfer.id), None)
         if running is not None and (running.generation, running.offset) == (generation, offset):
             return running.sha256
-        return hashlib.sha256() if offset == 0 else None
+        return hashlib.sha256() if offset == 0 and transfer.checked else None
 
     def keep(self, transfer: Transfer, generation: int, offset: int, sha256: Any) -> None:
         """Remember it for the next piece."""
@@ -333,7 +333,7 @@ def _open(folder: int, name: str, transfer: Transfer) -> int:
 
 
 def _digest(fd: int, size: int, running: Any) -> str:
-    if running is None or size == 0:
+    if running is None:
         running, at = hashlib.sha256(), 0
         while at < size and (data := os.pread(fd, kernel.PIECE, at)):
             running.update(data)

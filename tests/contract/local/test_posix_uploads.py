@@ -49,7 +49,7 @@ async def pieces(data: bytes, size: int = 5000, error: BaseException | None = No
 
 async def begun(store: PosixStore, name: str, size: int | None, path: str = "a") -> Transfer:
     transfer = Transfer(name, FILES, path, size)
-    return Transfer(name, FILES, path, size, await store.begin(transfer))
+    return Transfer(name, FILES, path, size, await store.begin(transfer), checked=True)
 
 
 async def get(store: PosixStore, path: str, root: Root = FILES) -> bytes:

@@ -25,7 +25,7 @@ _log = logging.getLogger("collegium.services")
 
 def transfer_of(upload: Upload) -> Transfer:
     """As the store knows it."""
-    return Transfer(upload.id, upload.root, upload.inner, upload.size, upload.store_state or {})
+    return Transfer(upload.id, upload.root, upload.inner, upload.size, upload.store_state or {}, bool(upload.sha256))
 
 
 class Ends:
