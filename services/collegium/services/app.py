@@ -47,6 +47,7 @@ from collegium.services.queues.handlers import QueueHandler, SettingsHandler
 from collegium.services.schedules import handlers as schedules
 from collegium.services.secrets.handlers import SecretHandler, SecretsHandler
 from collegium.services.shares import handlers as shares
+from collegium.services.shares import pages as share_pages
 from collegium.services.sweeps import handlers as sweeps
 from collegium.services.system import (
     HealthHandler,
@@ -94,6 +95,9 @@ ROUTES: tuple[Route, ...] = (
     Route("invitation", InvitationHandler),
     Route("invitation/accept", AcceptHandler),
     Route("bundle/{name}", BundleHandler),
+    Route("share/{token}", share_pages.ShareHandler),
+    Route("share/{token}/content", share_pages.ShareContentHandler),
+    Route("share/{token}/login", share_pages.ShareLoginHandler),
     Route("health", HealthHandler),
     Route("health/live", LiveHandler),
     Route("health/ready", ReadyHandler),

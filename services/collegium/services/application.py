@@ -24,6 +24,8 @@ from collegium.cipher import Cipher
 from collegium.db import Database
 from collegium.domain.errors import DomainError
 from collegium.domain.queues import JobBounds
+from collegium.domain.shares import FileBounds, ShareLinks
+from collegium.domain.uploads import UploadOptions
 from collegium.hub.scopes import SERVICE
 from collegium.identity.settings import KeycloakSettings
 from collegium.services import VERSION
@@ -143,6 +145,27 @@ class CollegiumService(Application):
         Unicode(), help="Domains that notifications are mailed to, such as example.org. Any without."
     ).tag(config=True)
     notification_days = Integer(30, help="Days for which it is known which notifications were sent.", min=1).tag(
+        config=True
+    )
+    share_links = CaselessStrEnum(
+        [s.value for s in ShareLinks],
+        default_value="members",
+        help="Whom share links open files for in groups whose admins set nothing: nobody, members of the group,"
+        " whoever is logged in, or (where the link is made so) everybody who has it.",
+    ).tag(config=True)
+    share_links_max = CaselessStrEnum(
+        [s.value for s in ShareLinks], default_value="public", help="The most that a group's admins may allow."
+    ).tag(config=True)
+    trash_days = Integer(
+        30, help="Days for which deleted files are kept where a group's admins set nothing.", min=0
+    ).tag(config=True)
+    trash_days_max = Integer(0, help="Most days for which a group may keep deleted files. 0 is no bound.", min=0).tag(
+        config=True
+    )
+    upload_days = Integer(7, help="Days after its last byte for which an upload can be gone on with.", min=1).tag(
+        config=True
+    )
+    upload_size_max = Integer(0, help="Bytes of a file that may be uploaded at most. 0 is no bound.", min=0).tag(
         config=True
     )
     audit_days = Integer(365, help="Days for which the audit log is kept.", min=1).tag(config=True)
@@ -268,6 +291,10 @@ class CollegiumService(Application):
             timedelta(days=self.audit_days),
             service_url=f"{self.service_address.rstrip('/')}{self.prefix.rstrip('/')}" if self.service_address else "",
             keycloak=KeycloakSettings.from_environment(),
+            files=FileBounds(
+                ShareLinks(self.share_links), ShareLinks(self.share_links_max), self.trash_days, self.trash_days_max
+            ),
+            uploads=UploadOptions(self.upload_size_max, timedelta(days=self.upload_days)),
             bounds=JobBounds(self.job_timeout, self.job_timeout_max, self.artifact_days, self.artifact_days_max),
             notifications=NotificationOptions.read(
                 self.notification_networks, self.notification_mail_domains, self.notification_days

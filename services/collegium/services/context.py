@@ -22,11 +22,17 @@ from collegium.services.auth import HUB_PATIENCE, OUTAGE_GRACE, Gate
 from collegium.services.controller.loop import Controller
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
+from collegium.services.datasets.copies import Copies
+from collegium.services.datasets.grants import GrantService
+from collegium.services.datasets.parts import DatasetParts
+from collegium.services.datasets.platform import PlatformDatasetService
+from collegium.services.datasets.service import DatasetService
+from collegium.services.datasets.versions import VersionService
 from collegium.services.feed import Feed
 from collegium.services.files.archive import ArchiveService
 from collegium.services.files.content import ContentService
 from collegium.services.files.parts import FileParts
-from collegium.services.files.places import NoDatasets, Places
+from collegium.services.files.places import Places
 from collegium.services.files.preview import PreviewService
 from collegium.services.files.service import SharedFilesService
 from collegium.services.files.storage import StorageService
@@ -54,9 +60,16 @@ from collegium.services.queues.service import QueueService
 from collegium.services.run_tokens import RunTokens
 from collegium.services.schedules.service import ScheduleService
 from collegium.services.secrets.service import SecretService
+from collegium.services.shares.access import ShareAccess
+from collegium.services.shares.service import ShareService
 from collegium.services.sweeps.service import SweepService
+from collegium.services.uploads.direct import DirectUploads
+from collegium.services.uploads.ends import Ends
+from collegium.services.uploads.service import UploadService
 from collegium.services.users.service import UserService
 from collegium.services.users.transfer import Transfer
+from collegium.services.volumes.secrets import PlatformSecretService
+from collegium.services.volumes.service import VolumeService
 from collegium.stores.port import FileStore
 
 
@@ -91,6 +104,17 @@ class Context:
     file_tasks: FileTaskService
     trash: TrashService
     file_parts: FileParts
+    uploads: UploadService
+    direct_uploads: DirectUploads
+    shares: ShareService
+    share_access: ShareAccess
+    datasets: DatasetService
+    dataset_versions: VersionService
+    dataset_grants: GrantService
+    platform_datasets: PlatformDatasetService
+    dataset_parts: DatasetParts
+    volumes: VolumeService
+    platform_secrets: PlatformSecretService
     figures: FigureService
     health: Health
     members: MemberService
@@ -143,11 +167,26 @@ def make_context(
     users = UserService(database, broker, known, clock)
     portal = f"{public_url.rstrip('/')}{prefix}portal" if public_url else ""
     post = Post(mailer, cipher, options.notifications, lookup, portal)
-    parts = FileParts.make(database, store, NoDatasets(), backend.mounts, options.files, clock)
+    data = DatasetParts.make(database, backend, store, cipher, lookup, options.datasets)
+    parts = FileParts.make(database, store, data.places, backend.mounts, options.files, clock)
+    ends = Ends(database, store, clock)
+    uploads = UploadService(database, parts.places, ends, clock, options.uploads)
+    access = ShareAccess(database, parts.places, cipher, options.files, clock)
     controller = None
     if control:
         controller = Controller(
-            database, backend, metrics, wake, servers, clock, options, cipher, post, store=store, files=parts
+            database,
+            backend,
+            metrics,
+            wake,
+            servers,
+            clock,
+            options,
+            cipher,
+            post,
+            store=store,
+            files=parts,
+            uploads=ends,
         )
     keycloak = options.keycloak
     grace = timedelta(seconds=keycloak.outage_grace) if keycloak else OUTAGE_GRACE
@@ -181,6 +220,17 @@ def make_context(
         file_tasks=parts.tasks,
         trash=parts.trash,
         file_parts=parts,
+        uploads=uploads,
+        direct_uploads=DirectUploads(uploads),
+        shares=ShareService(database, parts.places, access, cipher, options.files, clock),
+        share_access=access,
+        datasets=DatasetService(database, wake.set, clock, data.reach, Copies(parts.places, parts.tasks), data.mounted),
+        dataset_versions=VersionService(database, wake.set, clock, data.manifests),
+        dataset_grants=GrantService(database, clock),
+        platform_datasets=PlatformDatasetService(database, wake.set, clock),
+        dataset_parts=data,
+        volumes=VolumeService(database, wake.set, clock),
+        platform_secrets=PlatformSecretService(database, cipher, wake.set, clock),
         figures=FigureService(database, backend.logs),
         health=Health(database, backend, clock, controller),
         members=MemberService(database),

@@ -36,6 +36,8 @@ from collegium.services.run_tokens import RunTokens
 from collegium.services.schedules.rounds import ScheduleRounds
 from collegium.services.secrets.seals import SealRounds
 from collegium.services.sweeps.rounds import SweepRounds
+from collegium.services.uploads.ends import Ends
+from collegium.services.uploads.rounds import UploadRounds
 from collegium.stores.port import FileStore
 
 #: Seconds between rounds.
@@ -64,11 +66,12 @@ class Controller:
         post: Post | None = None,
         store: FileStore | None = None,
         files: FileParts | None = None,
+        uploads: Ends | None = None,
     ) -> None:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
         self._options, self._cipher = options or ControlOptions(), cipher or Cipher.without()
         self._metrics, self._wake, self._post, self._store = metrics, wake, post, store
-        self._file_parts = files
+        self._file_parts, self._upload_ends = files, uploads
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
         self._ended: float | None = None
@@ -107,6 +110,11 @@ class Controller:
         if self._file_parts is not None:
             about = (self.lease, self._metrics, self._clock, self._options.files)
             self.files = FileRounds(self._database, self._file_parts, *about)
+        self.uploads: UploadRounds | None = None
+        if self._store is not None and self._upload_ends is not None:
+            self.uploads = UploadRounds(
+                self._database, self._store, self._upload_ends, self.lease, self._clock, self._options.uploads
+            )
         self.sync = self._make_sync()
 
     def _make_sync(self) -> GroupSync | None:
@@ -125,6 +133,8 @@ class Controller:
         self.sweeps.stop()
         if self.files is not None:
             self.files.stop()
+        if self.uploads is not None:
+            self.uploads.stop()
         if self.sync is not None:
             self.sync.stop()
 
@@ -189,6 +199,8 @@ class Controller:
             await self._step("seals", self.seals.round)
             if self.files is not None:
                 await self._step("files", self.files.round)
+            if self.uploads is not None:
+                self.uploads.keep_going()
             if self.notifications is not None:
                 self.notifications.keep_going()
         except LeaseLost:

@@ -18,7 +18,9 @@ SKEW = timedelta(seconds=60)
 #: Says to scanners what it is.
 PREFIX = "cshr_"
 _ABOUT = "share link"
-_TOKEN = re.compile(PREFIX + r"(shr-[0-9a-v]{26})\.([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{22})", re.ASCII)
+_TOKEN = re.compile(
+    PREFIX + r"(shr-[0-9a-v]{26})\.([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{22})", re.ASCII
+)
 
 
 @dataclass(frozen=True)
