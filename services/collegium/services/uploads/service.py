@@ -231,6 +231,13 @@ class UploadService:
         self._receptions[upload.id] = reception
         return reception
 
+    async def check(self, reception: Reception) -> None:
+        """Stop a request whose upload another process has gone on with."""
+        upload = reception.upload
+        row = await self._database.reading(lambda uow: uow.uploads.get(upload.group, upload.id))
+        if row is None or row.sender != upload.sender:
+            reception.stop(displaced())
+
     def over(self, reception: Reception) -> None:
         """It is known what became of a request."""
         if self._receptions.get(reception.upload.id) is reception:

@@ -114,6 +114,7 @@ class TusHandler(IncomingHandler):
         try:
             identity = await self.context.gate.renew(self.caller.token, group)
             identity.require(self.endpoint.operation, group)
+            await self.context.uploads.check(self._reception)
         except DomainError as error:
             self._reception.stop(error)
 
