@@ -37,6 +37,28 @@ async def look():
 
 print(asyncio.run(look()))
 """
+FILES = """
+import hashlib, os
+from pathlib import Path
+import fsspec
+from collegium_client import Client
+
+big = Path("big.bin")
+big.write_bytes(os.urandom(5 << 20))
+with Client() as client:
+    sent = client.files.upload(big, "in/big.bin")
+    assert client.files.checksum("in/big.bin") == hashlib.sha256(big.read_bytes()).hexdigest()
+    # What was sent is where servers of the group find it.
+    assert (Path(os.environ["COLLEGIUM_PROJECT"]) / "in/big.bin").read_bytes() == big.read_bytes()
+    client.files.move("in/big.bin", "in/moved.bin")
+    with fsspec.open("collegium://physics/in/notes.txt", "w") as file:
+        file.write("by its name")
+    print(sent.size, [e.name for e in client.files.list("in")])
+    made = client.datasets.create(name="client-notes", copy_from=["in/notes.txt"])
+    version = client.datasets.snapshot("client-notes", "first")
+    with fsspec.open(f"collegium://physics/.datasets/client-notes@{version.number}/notes.txt", "r") as file:
+        print(version.state, file.read())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +77,7 @@ def environment_in(hub: Installation, user: str, server: str) -> dict[str, str]:
     hub.token(user)
     options = {"group": "physics", "instance_type": "small", "image": "scientific-python"}
     status, answer = hub.as_admin("POST", f"/users/{user}/servers/{server}", options)
-    assert status in (201, 202), answer
+    assert status in (201, 202) or "already running" in str(answer), answer
 
     def ready() -> bool:
         model: Any = hub.as_admin("GET", f"/users/{user}")[1]
@@ -95,6 +117,15 @@ def test_with_nothing_set_in_a_server(hub: Installation) -> None:
     assert "(from this server)" in command("whoami").stdout
 
 
+def test_files_of_the_group_in_a_server(hub: Installation) -> None:
+    inside = environment_in(hub, "ann", "physics")
+    ran = subprocess.run(
+        [sys.executable, "-c", FILES], env=inside, capture_output=True, text=True, timeout=180, cwd=inside["HOME"]
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines() == [f"{5 << 20} ['moved.bin', 'notes.txt']", "Ready by its name"]
+
+
 def test_a_servers_token_is_for_jobs_of_its_group_and_nothing_else(hub: Installation) -> None:
     inside = environment_in(hub, "ann", "other")
     token = inside["JUPYTERHUB_API_TOKEN"]
@@ -105,6 +136,8 @@ def test_a_servers_token_is_for_jobs_of_its_group_and_nothing_else(hub: Installa
     model = call("GET", f"{hub.url}/hub/api/user", token)[1]
     ours = sorted(s for s in model["scopes"] if s.startswith("custom:"))
     assert ours == [
+        "custom:collegium:files:read!group=other",
+        "custom:collegium:files:write!group=other",
         "custom:collegium:groups:read!user=ann",
         "custom:collegium:jobs:read!group=other",
         "custom:collegium:jobs:write!group=other",
