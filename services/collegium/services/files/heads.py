@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import math
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from pydantic import JsonValue
 HEAD = 256 << 10
 #: Columns, and characters of a cell.
 MAX_COLUMNS, MAX_CELL = 500, 1000
+# Controls that text has no use for, and what an encoding does not know. Logs are full of escapes to a terminal.
+_ODD = re.compile("[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 #: JavaScript knows no larger whole number exactly.
 _EXACT = 2**53
 _MARKS = (
@@ -49,14 +52,13 @@ def decoded(data: bytes, cut: bool) -> str:
     if b"\0" in data:
         raise NotShown("This is no text.")
     try:
-        return _decode(data, "utf-8", cut)
+        text = _decode(data, "utf-8", cut)
     except NotShown:
-        # Nobody says what it is: the most common of the old ones, if hardly anything of it is unprintable.
+        # Nobody says what it is: the most common of the old ones.
         text = data.decode("cp1252", "replace")
-        odd = sum(1 for c in text if not (c.isprintable() or c in "\r\n\t\f"))
-        if odd * 50 > len(text):
-            raise NotShown("This is no text in an encoding that is known here.") from None
-        return text
+    if len(_ODD.findall(text)) * 50 > len(text):
+        raise NotShown("This is no text in an encoding that is known here.")
+    return text
 
 
 def _decode(data: bytes, encoding: str, cut: bool) -> str:
