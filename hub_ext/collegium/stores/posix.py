@@ -307,6 +307,8 @@ class PosixStore:
             sender = await asyncio.shield(taking)
         except asyncio.CancelledError:
             taking.add_done_callback(_let_go)
+            # Not after whoever asks next: that one would be displaced by somebody who has gone.
+            await asyncio.wait([taking])
             raise
         return await Sending(sender, functools.partial(self._submit, self._writes)).run(pieces)
 
