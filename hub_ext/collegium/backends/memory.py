@@ -17,13 +17,24 @@ from collegium.backends.ports import (
     StartFailed,
     fill,
 )
-from collegium.domain.errors import InvalidInput, NotFound, StorageFull, TooLarge, Unavailable
+from collegium.domain.catalog import Dataset
+from collegium.domain.datasets import Health, SourceHealth
+from collegium.domain.errors import Conflict, InvalidInput, NotFound, StorageFull, TooLarge, Unavailable
 from collegium.domain.jobs import JobReason, WorkingDirectory
 from collegium.domain.masking import Masker, Shapes
+from collegium.domain.mounts import (
+    DATASETS_AT,
+    DATASETS_VARIABLE,
+    PROJECT_VARIABLE,
+    Mount,
+    MountAbilities,
+    folders_of,
+)
 from collegium.domain.names import check_group_name, check_relative_path, check_user_name
 from collegium.domain.quota import Limits
 from collegium.domain.secrets import shapes
 from collegium.domain.usage import Usage
+from collegium.domain.volumes import Volume, VolumeKind
 
 MAX_ARTIFACTS = 10_000
 PIECE = 1 << 20
@@ -57,6 +68,26 @@ class MemoryRun:
     usage: Usage = field(default_factory=lambda: Usage(memory=((0.0, 1 << 20),)))
 
 
+class MemorySources:
+    """DatasetSources: what was made for each group, and of which datasets the test says that they are not well."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, set[str]] = {}
+        self.problems: dict[str, SourceHealth] = {}
+
+    async def ensure(self, group: str, mounts: Sequence[Mount]) -> None:
+        """See DatasetSources."""
+        self.made.setdefault(group, set()).update(m.dataset for m in folders_of(mounts) if m.root is None)
+
+    async def tidy(self, group: str, mounts: Sequence[Mount]) -> None:
+        """See DatasetSources."""
+        self.made[group] = self.made.get(group, set()) & {m.dataset for m in folders_of(mounts)}
+
+    async def look(self, group: str, dataset: Dataset) -> SourceHealth:
+        """See DatasetSources."""
+        return self.problems.get(dataset.name, SourceHealth(dataset.name, Health.OK))
+
+
 class MemoryBackend:
     """All ports at once; ``backend`` is the bundle to hand out.
 
@@ -67,9 +98,11 @@ class MemoryBackend:
     def __init__(self, max_files: int = 10_000, max_bytes: int = 512 << 20, log_cap: int = 64 << 20) -> None:
         self.runs: dict[str, MemoryRun] = {}
         self.homes: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.data = MemorySources()
         self.sources: dict[str, dict[str, bytes]] = {}
         self.since: dict[str, datetime] = {}
         self.groups: dict[str, Limits] = {}
+        self.sizes: dict[tuple[str, str], int] = {}
         self.storage_full = False
         #: While True, runs go on, but nobody can see or change them or the groups' spaces: those verbs are Unavailable.
         self.outage = False
@@ -88,7 +121,8 @@ class MemoryBackend:
     def backend(self) -> Backend:
         """The ports, complete."""
         notice = "Nothing runs: this backend is for tests."
-        return Backend("memory", self, self, self, self, notice, follow=self._follow)
+        mounts = MountAbilities(elsewhere=lambda _: "")
+        return Backend("memory", self, self, self, self, notice, follow=self._follow, mounts=mounts, sources=self.data)
 
     # What tests do to it.
 
@@ -160,6 +194,10 @@ class MemoryBackend:
         places = {"python": "python", "artifacts": "/artifacts", "work": "/work"}
         argv = tuple(fill(word, **places) for word in request.argv)
         environment = {name: fill(value, **places) for name, value in request.environment.items()}
+        environment.setdefault(DATASETS_VARIABLE, DATASETS_AT)
+        for mount in folders_of(request.mounts):
+            if not mount.dataset:
+                environment.setdefault(PROJECT_VARIABLE, mount.path)
         environment.update(request.secrets)
         run = self.runs.get(request.key)
         if run is not None and (run.request is not None or run.forgotten):
@@ -242,6 +280,25 @@ class MemoryBackend:
         """See VolumeProvider."""
         self.homes.setdefault((check_user_name(user), check_group_name(group)), {})
         return f"memory:{user}/{group}"
+
+    async def volumes(self, groups: Sequence[str]) -> Sequence[Volume]:
+        """See VolumeProvider. Homes have the size that they were given."""
+        self._check_outage()
+        found = [Volume(VolumeKind.FILES, "memory", state="Ready")]
+        for user, group in self.homes:
+            if group in groups:
+                name, size = f"home-{user}", self.sizes.get((group, f"home-{user}"), 1 << 30)
+                found.append(Volume(VolumeKind.HOME, name, group, user, size, 0, "Ready", resizable=True))
+        return found
+
+    async def resize(self, group: str, name: str, size: int) -> None:
+        """See VolumeProvider."""
+        there = {(v.group, v.name): v for v in await self.volumes([group])}.get((group, name))
+        if there is None:
+            raise NotFound(f"There is no volume {name}.")
+        if not there.resizable or size < (there.capacity or 0):
+            raise Conflict(f"The volume {name} cannot have {size} bytes.")
+        self.sizes[group, name] = size
 
     async def snapshot(self, job_id: str, user: str, group: str, source: WorkingDirectory) -> Snapshot:
         """See VolumeProvider."""

@@ -19,6 +19,7 @@ from collegium.domain.mounts import Mount, MountAbilities
 from collegium.domain.quota import Limits
 from collegium.domain.resources import Resources
 from collegium.domain.usage import Usage
+from collegium.domain.volumes import Volume
 
 #: In the argv of a request: replaced by the image's Python interpreter.
 PYTHON = "{python}"
@@ -196,6 +197,14 @@ class VolumeProvider(Protocol):
     def open_artifact(self, key: str, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes [start, end) of one artifact in pieces of at most 1 MiB. Raises NotFound before the first piece."""
 
+    async def volumes(self, groups: Sequence[str]) -> Sequence[Volume]:
+        """What there is for these groups, and for all of them together; each (group, name) once. Raises Unavailable."""
+
+    async def resize(self, group: str, name: str, size: int) -> None:
+        """Ask for this many bytes; done when ``volumes`` says so. Raises NotFound, Conflict with the reason where that
+        is not possible, and Unavailable.
+        """
+
 
 class GroupSpace(Protocol):
     """What a group needs to exist at a backend, and a fence behind the ledger where the backend has one."""
@@ -211,10 +220,12 @@ class DatasetSources(Protocol):
     """Datasets that are not in the file store, where a group's workloads run."""
 
     async def ensure(self, group: str, mounts: Sequence[Mount]) -> None:
-        """Make what workloads of the group need to mount these, and remove what they need no more and none of them has.
+        """Make what workloads of the group need to mount these. One source that is not well keeps no other: what could
+        not be made is found by ``look``. Raises Unavailable."""
 
-        One source that is not well keeps no other: what could not be made is found by ``look``. Raises Unavailable.
-        """
+    async def tidy(self, group: str, mounts: Sequence[Mount]) -> None:
+        """Remove what ``ensure`` made and the group needs no more, these being all that it needs; no data goes. What a
+        workload still has goes when that has ended. Raises Unavailable."""
 
     async def look(self, group: str, dataset: Dataset) -> SourceHealth:
         """Whether workloads of this group can have this dataset now, by a look at its source; cheap enough to be asked

@@ -88,6 +88,16 @@ class DatasetVersions:
         latest = {row.dataset: _version(row) for row in rows}
         return {r.dataset: VersionCount(r.n, latest.get(r.dataset)) for r in self._c.execute(counted)}
 
+    def newest(self, datasets: Collection[str]) -> dict[str, tuple[int, str]]:
+        """Of each that has any: number and state of its newest version."""
+        if not datasets:
+            return {}
+        last = sa.select(_v.dataset, sa.func.max(_v.number).label("number")).group_by(_v.dataset).subquery()
+        joined = sa.and_(_v.dataset == last.c.dataset, _v.number == last.c.number)
+        rows = self._c.execute(sa.select(_v.dataset, _v.number, _v.state).join(last, joined))
+        wanted = set(datasets)
+        return {r.dataset: (r.number, r.state) for r in rows if r.dataset in wanted}
+
     def ready_numbers(self, datasets: Collection[str]) -> dict[str, list[int]]:
         """Of each: the numbers of versions that can be used."""
         found: dict[str, list[int]] = {}
@@ -104,10 +114,10 @@ class DatasetVersions:
         statement = sa.select(dataset_versions).where(_v.state.in_(states))
         return [_version(r) for r in self._c.execute(statement.order_by(_v.created_at, _v.dataset, _v.number))]
 
-    def manifests(self, dataset: str) -> set[str]:
-        """Digests of the lists that its versions have."""
-        rows = self._c.execute(sa.select(_v.manifest).where(_v.dataset == dataset, _v.manifest != "").distinct())
-        return set(rows.scalars())
+    def has_manifest(self, dataset: str, digest: str, besides: int) -> bool:
+        """Does another of its versions have the same list of files?"""
+        where = (_v.dataset == dataset) & (_v.manifest == digest) & (_v.number != besides)
+        return self._c.execute(sa.select(_v.number).where(where).limit(1)).first() is not None
 
     def delete(self, version: DatasetVersion) -> None:
         """Forget one."""

@@ -56,6 +56,23 @@ dataset_health = sa.Table(
     sa.Column("bytes", sa.BigInteger),
 )
 
+volumes = sa.Table(
+    "volumes",
+    metadata,
+    sa.Column("group_name", sa.String(30), primary_key=True),
+    sa.Column("name", sa.String(253), primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("user_name", sa.String(128), nullable=False),
+    sa.Column("capacity", sa.BigInteger),
+    sa.Column("used", sa.BigInteger),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("resizable", sa.Boolean, nullable=False),
+    # A size that somebody asked for, until the backend has taken it or refused.
+    sa.Column("wanted", sa.BigInteger),
+    sa.Column("refused", sa.Text, nullable=False),
+)
+
 dataset_uses = sa.Table(
     "dataset_uses",
     metadata,

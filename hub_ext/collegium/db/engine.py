@@ -46,6 +46,7 @@ from collegium.db.stored import Checksums, StoredSizes
 from collegium.db.sweeps import Sweeps
 from collegium.db.uploads import Uploads
 from collegium.db.usage import JobUsage
+from collegium.db.volumes import Volumes
 from collegium.domain.errors import StorageFull, Unavailable
 from collegium.settings import Settings
 
@@ -89,6 +90,7 @@ class UnitOfWork:
         self.dataset_versions = DatasetVersions(connection)
         self.dataset_health = DatasetHealth(connection)
         self.dataset_uses = DatasetUses(connection)
+        self.volumes = Volumes(connection)
         self.stored = StoredSizes(connection)
         self.checksums = Checksums(connection)
         self.file_tasks = FileTasks(connection)

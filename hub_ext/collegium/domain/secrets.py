@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from collegium.domain.errors import InvalidInput, TooLarge
+from collegium.domain.files import PLATFORM
 from collegium.domain.names import check_env_name, check_object_name
 
 #: Bytes of one value.
@@ -61,6 +63,10 @@ class Secret:
         """What its value is sealed about."""
         return f"secret {self.name} of group {self.group}"
 
+    def is_for(self, group: str) -> bool:
+        """May this group use it?"""
+        return self.group == group or (self.group == PLATFORM and bool({"*", group} & set(self.groups)))
+
 
 @dataclass(frozen=True)
 class SecretUse:
@@ -78,24 +84,61 @@ def check_secret_name(name: str, field: str = "name") -> str:
     return check_object_name(name, field)
 
 
-def check_secret_value(value: str) -> str:
+def check_secret_value(value: str, field: str = "value") -> str:
     """A value that a variable can hold; raises InvalidInput or TooLarge, which do not quote it."""
     if not value:
-        raise InvalidInput("value", "must not be empty", limit=MAX_VALUE)
+        raise InvalidInput(field, "must not be empty", limit=MAX_VALUE)
     if "\0" in value:
-        raise InvalidInput("value", "must not hold NUL characters")
+        raise InvalidInput(field, "must not hold NUL characters")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise InvalidInput("value", "holds half of a surrogate pair") from None
+        raise InvalidInput(field, "holds half of a surrogate pair") from None
     if size > MAX_VALUE:
         raise TooLarge(
-            f"value: has {size} bytes, at most {MAX_VALUE} are allowed; put more than that into a file.",
-            field="value",
+            f"{field}: has {size} bytes, at most {MAX_VALUE} are allowed; put more than that into a file.",
+            field=field,
             value=size,
             limit=MAX_VALUE,
         )
     return value
+
+
+#: Fields of each kind: those that are needed, in one of these ways, and those that may be given as well.
+_FIELDS: Mapping[SecretKind, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
+    SecretKind.GIT: ((("username", "password"), ("ssh_key",)), ("known_hosts",)),
+    SecretKind.S3: ((("access_key", "secret_key"),), ("session_token",)),
+    SecretKind.REGISTRY: ((("server", "username", "password"),), ()),
+}
+#: Fields that may have more than one line.
+_TEXTS = ("ssh_key", "known_hosts")
+_REGISTRY = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9._/-]*)?", re.ASCII)
+
+
+def check_secret_fields(kind: SecretKind, fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a secret that is more than one value; raises InvalidInput or TooLarge, which do not quote them."""
+    if kind is SecretKind.OPAQUE:
+        raise InvalidInput("fields", "are for kinds git, s3 and registry; an opaque secret has a value")
+    ways, more = _FIELDS[kind]
+    known = {*more, *(name for way in ways for name in way)}
+    for name in fields:
+        if name not in known:
+            raise InvalidInput(
+                f"fields.{name}", f"is no field of kind {kind.value}, which has {', '.join(sorted(known))}"
+            )
+    given = {name: value for name, value in fields.items() if value}
+    if not any(set(way) <= given.keys() for way in ways):
+        needed = " or ".join(" and ".join(way) for way in ways)
+        raise InvalidInput("fields", f"of kind {kind.value} need {needed}")
+    for name, value in given.items():
+        check_secret_value(value, f"fields.{name}")
+        if name not in _TEXTS and ("\n" in value or "\r" in value):
+            raise InvalidInput(f"fields.{name}", "must be one line")
+    if kind is SecretKind.GIT and "ssh_key" in given and "PRIVATE KEY" not in given["ssh_key"]:
+        raise InvalidInput("fields.ssh_key", "must be a private key as ssh-keygen writes it, without a passphrase")
+    if kind is SecretKind.REGISTRY and not _REGISTRY.fullmatch(given["server"]):
+        raise InvalidInput("fields.server", "must be the host of a registry such as registry.example.org, and no URL")
+    return given
 
 
 def check_secret_variables(variables: Mapping[str, str], environment: Iterable[str]) -> dict[str, str]:

@@ -28,6 +28,9 @@ class Volume:
     state: str = ""
     message: str = ""
     resizable: bool = False
+    #: Bytes that somebody asked for and the backend has neither taken nor refused; and why it refused the last time.
+    wanted: int | None = None
+    refused: str = ""
 
     @property
     def order(self) -> tuple[str, str, str]:

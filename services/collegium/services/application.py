@@ -35,6 +35,7 @@ from collegium.services.context import Context, make_context
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.revocation import RevocationPolicy
 from collegium.services.controller.servers import HubServers
+from collegium.services.datasets.options import DatasetOptions
 from collegium.services.jsonlog import set_up
 from collegium.services.mail import Mailer, MailSettings
 from collegium.services.notifications.options import NotificationOptions
@@ -168,6 +169,20 @@ class CollegiumService(Application):
     upload_size_max = Integer(0, help="Bytes of a file that may be uploaded at most. 0 is no bound.", min=0).tag(
         config=True
     )
+    dataset_networks = List(
+        Unicode(),
+        help="Networks beside the public internet that git and S3 sources of groups' datasets may lead to, such as"
+        " 10.1.0.0/16. Those that platform admins define may lead anywhere.",
+    ).tag(config=True)
+    dataset_ca_file = Unicode(
+        help="File of authorities, in PEM, whose certificates git believes; the system's without."
+    ).tag(config=True)
+    dataset_fetch_seconds = Integer(1800, help="Longest time that fetching a git source may take.", min=1).tag(
+        config=True
+    )
+    dataset_fetch_bytes = Integer(20 << 30, help="Most bytes that a revision of a git source may have.", min=1).tag(
+        config=True
+    )
     audit_days = Integer(365, help="Days for which the audit log is kept.", min=1).tag(config=True)
 
     @default("address")
@@ -232,6 +247,7 @@ class CollegiumService(Application):
                     await self._serve(context, stopped)
                 finally:
                     await context.file_parts.close()
+                    await context.dataset_parts.close()
             finally:
                 if backend.close is not None:
                     async with asyncio.timeout(CLOSING):
@@ -296,6 +312,13 @@ class CollegiumService(Application):
             ),
             uploads=UploadOptions(self.upload_size_max, timedelta(days=self.upload_days)),
             bounds=JobBounds(self.job_timeout, self.job_timeout_max, self.artifact_days, self.artifact_days_max),
+            datasets=DatasetOptions.read(
+                self.dataset_networks,
+                self.dataset_ca_file,
+                self.dataset_fetch_seconds,
+                self.dataset_fetch_bytes,
+                Settings.from_environment().state_dir / "fetches",
+            ),
             notifications=NotificationOptions.read(
                 self.notification_networks, self.notification_mail_domains, self.notification_days
             ),

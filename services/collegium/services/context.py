@@ -187,6 +187,7 @@ def make_context(
             store=store,
             files=parts,
             uploads=ends,
+            datasets=data,
         )
     keycloak = options.keycloak
     grace = timedelta(seconds=keycloak.outage_grace) if keycloak else OUTAGE_GRACE

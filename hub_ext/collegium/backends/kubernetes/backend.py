@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from collegium.backends.kubernetes import data
 from collegium.backends.kubernetes.client import Cluster
 from collegium.backends.kubernetes.logs import HEAD, TAIL, FileLogs, LogCaps
 from collegium.backends.kubernetes.mailbox import FOLDER, MailboxCopier, MailboxServer
@@ -14,6 +15,7 @@ from collegium.backends.kubernetes.records import Records
 from collegium.backends.kubernetes.runner import KubernetesRunner
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.kubernetes.snapshots import Copier, PodCopier
+from collegium.backends.kubernetes.sources import KubernetesSources
 from collegium.backends.kubernetes.space import KubernetesSpace
 from collegium.backends.kubernetes.views import Views
 from collegium.backends.kubernetes.volumes import KubernetesVolumes
@@ -22,6 +24,7 @@ from collegium.backends.ports import Backend, RunRequest, RunStatus
 from collegium.cipher import Cipher
 from collegium.domain.errors import Unavailable
 from collegium.domain.quota import Limits
+from collegium.stores.settings import FileSettings
 
 NOTICE = (
     "Everything runs in pods under Pod Security restricted, in a namespace per group with a ResourceQuota and network"
@@ -56,12 +59,13 @@ def create_kubernetes(
         raise TypeError(f"settings are given whole, so there can be no {', '.join(sorted(fields))}")
     layout, caps = Layout(Path(chosen.files_dir).absolute()), LogCaps(log_head, log_tail)
     layout.prepare(spare=3600.0)
+    mounts = data.abilities(chosen, FileSettings.from_environment())
     masks = Masks(cipher or Cipher.without())
     logs, mailbox = FileLogs(layout, caps, masks), layout.root / FOLDER
     if not identity:
         nobody = NoIdentity()
         volumes = KubernetesVolumes(chosen, layout, MailboxCopier(mailbox), snapshot_bytes, snapshot_files)
-        return Backend("kubernetes", nobody, logs, volumes, nobody, NOTICE)
+        return Backend("kubernetes", nobody, logs, volumes, nobody, NOTICE, mounts=mounts)
     cluster = Cluster(kubeconfig=kubeconfig, context=context)
     views, server = Views(cluster, chosen), None
     copier: Copier = MailboxCopier(mailbox)
@@ -70,7 +74,7 @@ def create_kubernetes(
         server = MailboxServer(mailbox, copier)
     records = Records(layout, chosen, caps, masks)
     runner = KubernetesRunner(cluster, chosen, records, views, server.start if server else None)
-    volumes = KubernetesVolumes(chosen, layout, copier, snapshot_bytes, snapshot_files, runner.end)
+    volumes = KubernetesVolumes(chosen, layout, copier, snapshot_bytes, snapshot_files, runner.end, cluster)
 
     async def close() -> None:
         if server is not None:
@@ -79,7 +83,8 @@ def create_kubernetes(
         await cluster.close()
 
     space = KubernetesSpace(cluster, chosen)
-    return Backend("kubernetes", runner, logs, volumes, space, NOTICE, close, views.follow)
+    sources = KubernetesSources(cluster, chosen)
+    return Backend("kubernetes", runner, logs, volumes, space, NOTICE, close, views.follow, mounts, sources)
 
 
 class NoIdentity:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
+from collegium.backends.kubernetes.claims import list_claims, resize_claim
+from collegium.backends.kubernetes.client import Cluster
 from collegium.backends.kubernetes.homes import make_shared_home
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.backends.kubernetes.snapshots import Copier
@@ -12,7 +14,9 @@ from collegium.backends.local.layout import Layout
 from collegium.backends.local.snapshot import measure_source
 from collegium.backends.local.volumes import FileVolumes
 from collegium.backends.ports import Snapshot
+from collegium.domain.errors import Conflict, Unavailable
 from collegium.domain.jobs import WorkingDirectory
+from collegium.domain.volumes import Volume
 
 
 class KubernetesVolumes(FileVolumes):
@@ -20,6 +24,7 @@ class KubernetesVolumes(FileVolumes):
 
     ``end`` ends a run for good: it returns when the run is over and nothing writes to its files any more, or raises
     Unavailable. Without it, files are only discarded of jobs that never ran, which is all that role ``api`` does.
+    ``cluster`` is asked about claims; without it nobody is.
     """
 
     def __init__(
@@ -30,9 +35,26 @@ class KubernetesVolumes(FileVolumes):
         max_bytes: int,
         max_files: int,
         end: Callable[[str], Awaitable[None]] | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         super().__init__(layout, max_bytes, max_files)
-        self._settings, self._copier, self._end = settings, copier, end
+        self._settings, self._copier, self._end, self._cluster = settings, copier, end, cluster
+
+    async def volumes(self, groups: Sequence[str]) -> Sequence[Volume]:
+        """See VolumeProvider."""
+        disk = await super().volumes(())
+        return [*disk, *await list_claims(self._speaking(), self._settings, groups)]
+
+    async def resize(self, group: str, name: str, size: int) -> None:
+        """See VolumeProvider."""
+        if not group:
+            raise Conflict(f"{name} is the files volume, which belongs to whoever made it; resize it there.")
+        await resize_claim(self._speaking(), self._settings, group, name, size)
+
+    def _speaking(self) -> Cluster:
+        if self._cluster is None:
+            raise Unavailable("this process has no Kubernetes identity; the controller sees to volumes")
+        return self._cluster
 
     async def home(self, user: str, group: str) -> str:
         """See VolumeProvider."""

@@ -24,9 +24,10 @@ from collegium.backends.local.snapshot import (
     measure_source,
 )
 from collegium.backends.ports import Artifact, Snapshot
-from collegium.domain.errors import InvalidInput, NotFound, StorageFull, Unavailable
+from collegium.domain.errors import Conflict, InvalidInput, NotFound, StorageFull, Unavailable
 from collegium.domain.jobs import WorkingDirectory
 from collegium.domain.names import check_group_name, check_relative_path, check_user_name
+from collegium.domain.volumes import Volume, VolumeKind
 
 T = TypeVar("T")
 MAX_ARTIFACTS = 10_000
@@ -69,6 +70,21 @@ class FileVolumes:
     async def artifacts(self, key: str) -> Sequence[Artifact]:
         """See VolumeProvider."""
         return await asyncio.to_thread(self._artifacts, key)
+
+    async def volumes(self, groups: Sequence[str]) -> Sequence[Volume]:
+        """See VolumeProvider. Folders share the room of their disk."""
+        return await asyncio.to_thread(self._volumes, groups)
+
+    async def resize(self, group: str, name: str, size: int) -> None:
+        """See VolumeProvider."""
+        for volume in await self.volumes([group] if group else []):
+            if (volume.group, volume.name) == (group, name):
+                raise Conflict(f"{name} is a folder, which has as much room as its disk; nothing can be resized.")
+        raise NotFound(f"There is no volume {name}.")
+
+    def _volumes(self, groups: Sequence[str]) -> list[Volume]:
+        disk = _disk(self._layout.root)
+        return [Volume(VolumeKind.FILES, "disk", capacity=disk[0], used=disk[1], state="Ready")]
 
     async def open_artifact(self, key: str, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See VolumeProvider."""
@@ -211,6 +227,15 @@ class FileVolumes:
             os.close(root)
 
 
+def _disk(path: Path) -> tuple[int | None, int | None]:
+    """Room of the disk of a folder, and how much of it is taken."""
+    try:
+        facts = os.statvfs(path)
+    except OSError:
+        return None, None
+    return facts.f_blocks * facts.f_frsize, (facts.f_blocks - facts.f_bfree) * facts.f_frsize
+
+
 class LocalVolumes(FileVolumes):
     """Homes are folders below ``homes``; a new one starts as a copy of ``skeleton``."""
 
@@ -233,6 +258,18 @@ class LocalVolumes(FileVolumes):
     async def snapshot(self, job_id: str, user: str, group: str, source: WorkingDirectory) -> Snapshot:
         """See VolumeProvider. A job that has a source keeps it."""
         return await self._copy(lambda: self._snapshot_folder(job_id, self._home(user, group), source))
+
+    def _volumes(self, groups: Sequence[str]) -> list[Volume]:
+        found = super()._volumes(groups)
+        wanted = set(groups)
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._homes) as users:
+            for user in users:
+                if user.name.startswith(".") or not user.is_dir(follow_symlinks=False):
+                    continue
+                with os.scandir(user.path) as homes:
+                    mine = sorted(h.name for h in homes if h.name in wanted and h.is_dir(follow_symlinks=False))
+                found += [Volume(VolumeKind.HOME, f"home-{user.name}", g, user.name, state="Ready") for g in mine]
+        return found
 
     def _home(self, user: str, group: str) -> Path:
         place = self._homes / check_user_name(user)

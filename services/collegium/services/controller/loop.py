@@ -22,6 +22,9 @@ from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.controller.options import ControlOptions
 from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.sync import GroupSync
+from collegium.services.datasets.health import HealthRounds
+from collegium.services.datasets.parts import DatasetParts
+from collegium.services.datasets.rounds import DatasetRounds
 from collegium.services.files.parts import FileParts
 from collegium.services.files.rounds import FileRounds
 from collegium.services.jobs.figure_rounds import FigureRounds
@@ -38,6 +41,7 @@ from collegium.services.secrets.seals import SealRounds
 from collegium.services.sweeps.rounds import SweepRounds
 from collegium.services.uploads.ends import Ends
 from collegium.services.uploads.rounds import UploadRounds
+from collegium.services.volumes.rounds import VolumeRounds
 from collegium.stores.port import FileStore
 
 #: Seconds between rounds.
@@ -67,11 +71,12 @@ class Controller:
         store: FileStore | None = None,
         files: FileParts | None = None,
         uploads: Ends | None = None,
+        datasets: DatasetParts | None = None,
     ) -> None:
         self._database, self._backend, self._servers, self._clock = database, backend, servers, clock
         self._options, self._cipher = options or ControlOptions(), cipher or Cipher.without()
         self._metrics, self._wake, self._post, self._store = metrics, wake, post, store
-        self._file_parts, self._upload_ends = files, uploads
+        self._file_parts, self._upload_ends, self._dataset_parts = files, uploads, datasets
         self.lease = Lease(database, clock)
         self._failing: dict[str, tuple[str, float]] = {}
         self._ended: float | None = None
@@ -100,7 +105,14 @@ class Controller:
             self._database, self._backend, submitter, self._wake.set, self.lease, self._metrics, self._clock
         )
         self.housekeeping = Housekeeping(
-            self._database, self._backend, self.lease, self._servers, self._metrics, self._clock, self._options
+            self._database,
+            self._backend,
+            self.lease,
+            self._servers,
+            self._metrics,
+            self._clock,
+            self._options,
+            self._store,
         )
         self.notifications: NotificationRounds | None = None
         if self._post is not None:
@@ -115,6 +127,12 @@ class Controller:
             self.uploads = UploadRounds(
                 self._database, self._store, self._upload_ends, self.lease, self._clock, self._options.uploads
             )
+        self.volumes = VolumeRounds(self._database, self._backend.volumes, self.lease, self._metrics)
+        self.datasets: DatasetRounds | None = None
+        self.dataset_health: HealthRounds | None = None
+        if self._dataset_parts is not None:
+            rounds = self._dataset_parts.rounds(self.lease, self._metrics, self._clock)
+            self.datasets, self.dataset_health = rounds
         self.sync = self._make_sync()
 
     def _make_sync(self) -> GroupSync | None:
@@ -133,6 +151,11 @@ class Controller:
         self.sweeps.stop()
         if self.files is not None:
             self.files.stop()
+        if self.datasets is not None:
+            self.datasets.stop()
+        if self.dataset_health is not None:
+            self.dataset_health.stop()
+        self.volumes.stop()
         if self.uploads is not None:
             self.uploads.stop()
         if self.sync is not None:
@@ -197,6 +220,11 @@ class Controller:
             await self._step("dependencies", self.upstream.round)
             await self._step("housekeeping", self.housekeeping.round)
             await self._step("seals", self.seals.round)
+            if self.datasets is not None:
+                await self._step("datasets", self.datasets.round)
+            if self.dataset_health is not None:
+                await self._step("dataset health", self.dataset_health.round)
+            await self._step("volumes", self.volumes.round)
             if self.files is not None:
                 await self._step("files", self.files.round)
             if self.uploads is not None:

@@ -12,6 +12,7 @@ from collegium.domain.uploads import UploadOptions
 from collegium.identity.directory import Directory
 from collegium.identity.settings import KeycloakSettings
 from collegium.services.controller.revocation import RevocationPolicy
+from collegium.services.datasets.options import DatasetOptions
 from collegium.services.notifications.options import NotificationOptions
 
 
@@ -32,6 +33,7 @@ class ControlOptions:
     directory: Callable[[KeycloakSettings], Directory] = keycloak_directory
     bounds: JobBounds = field(default_factory=JobBounds)
     files: FileBounds = field(default_factory=FileBounds)
+    datasets: DatasetOptions = field(default_factory=DatasetOptions)
     uploads: UploadOptions = field(default_factory=UploadOptions)
     notifications: NotificationOptions = field(default_factory=NotificationOptions)
     #: Where runs of jobs reach the service, with its place there; empty tells them nothing.

@@ -7,6 +7,7 @@ from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import InvalidInput
 from collegium.domain.jobs import Job, JobSpec
+from collegium.domain.secrets import SecretKind
 
 #: Bytes of all secrets of a job and their names together: beside its environment, Linux takes no more.
 MAX_TOGETHER = 512_000
@@ -21,6 +22,8 @@ def check_secrets(uow: UnitOfWork, group: str, spec: JobSpec, field: str = "secr
     for variable, name in spec.secrets.items():
         if name not in known:
             raise InvalidInput(f"{field}.{variable}", f"group {group} has no such secret", name)
+        if (kind := known[name].kind) is not SecretKind.OPAQUE:
+            raise InvalidInput(f"{field}.{variable}", f"is of kind {kind.value}, which is not for variables", name)
 
 
 class SecretValues:
@@ -38,10 +41,10 @@ class SecretValues:
         wanted = job.spec.secrets
         if not wanted:
             return {}
-        kept = await self._database.reading(lambda uow: uow.secrets.sealed(job.group, wanted.values()))
+        kept = await self._database.reading(lambda uow: uow.secrets.usable(job.group, wanted.values()))
         values: dict[str, str] = {}
         for variable, name in wanted.items():
-            if name not in kept:
+            if name not in kept or kept[name][0].kind is not SecretKind.OPAQUE:
                 raise StartFailed(f"secret {name}, wanted as {variable}, is no more in group {job.group}")
             secret, sealed = kept[name]
             values[variable] = self._cipher.open(sealed, secret.about)

@@ -65,6 +65,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset", "group_name"),
     )
     op.create_table(
+        "volumes",
+        sa.Column("group_name", sa.String(length=30), nullable=False),
+        sa.Column("name", sa.String(length=253), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("user_name", sa.String(length=128), nullable=False),
+        sa.Column("capacity", sa.BigInteger(), nullable=True),
+        sa.Column("used", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("resizable", sa.Boolean(), nullable=False),
+        sa.Column("wanted", sa.BigInteger(), nullable=True),
+        sa.Column("refused", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("group_name", "name"),
+    )
+    op.create_table(
         "dataset_uses",
         sa.Column("sequence", _SEQUENCE, autoincrement=True, nullable=False),
         sa.Column("dataset", sa.String(length=63), nullable=False),
@@ -93,7 +108,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("dataset_uses", "dataset_health", "dataset_numbers", "dataset_versions"):
+    for table in ("dataset_uses", "volumes", "dataset_health", "dataset_numbers", "dataset_versions"):
         op.drop_table(table)
     for column in ("groups", "kind"):
         op.drop_column("secrets", column)
