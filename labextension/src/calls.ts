@@ -1,7 +1,7 @@
 /** Typed calls for what surrounds a job: sweeps, figures, notifications, activity and secrets. `client.ts` has the rest. */
 
 import type * as api from './api';
-import { FileCalls } from './fileCalls';
+import { DataCalls } from './dataCalls';
 
 const enc = encodeURIComponent;
 const of = (group: string) => `/groups/${enc(group)}`;
@@ -17,7 +17,7 @@ export interface ActivityQuery {
 }
 
 /** Below `Client`, which most callers have; every method throws ApiError. */
-export class Calls extends FileCalls {
+export class Calls extends DataCalls {
   sweeps = (group: string, cursor?: string, limit?: number): Promise<api.SweepPage> =>
     this.json(`${of(group)}/sweeps`, { query: { cursor, limit } });
 

@@ -1,6 +1,7 @@
 /** A draft out of what was asked for once: a job's spec, or a schedule's job. */
 
 import type { JobDetail, JobIn, JsonValue, ParameterIn, RetryOn, ScheduleDetail } from './api';
+import { choices } from './datasets/chosen';
 import { RETRY_ON, type Draft, type Row } from './draft';
 import { initialText, textOf, type Parameter } from './parameters';
 import { scheduleDraft } from './schedules/draft';
@@ -63,6 +64,7 @@ export function draftOf(draft: Draft, asked: Asked): Draft {
         }
       : draft.retry,
     tags: asked.tags ?? [],
+    datasets: choices(asked.datasets),
     notify: (asked.notify ?? []).map(n => ({ channel: n.channel, on: n.on ?? ['done'] })),
     copy: !directory ? 'none' : directory.files ? 'only' : 'all',
     directory: directory?.path ?? '',

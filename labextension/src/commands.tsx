@@ -3,6 +3,7 @@ import type { WidgetTracker } from '@jupyterlab/apputils';
 import * as React from 'react';
 
 import type { Actions, JobTab } from './actions';
+import { addDatasetCommands } from './datasets/commands';
 import { emptyDraft, type Draft } from './draft';
 import { FilesView } from './files/FilesView';
 import { collegiumIcon } from './icons';
@@ -76,6 +77,7 @@ export function addCommands(
     }
   });
   addPages(app, actions);
+  addDatasetCommands(app, actions);
   session.changed.connect(() => {
     app.commands.notifyCommandChanged(CommandIDs.newJob);
     app.commands.notifyCommandChanged(CommandIDs.newSchedule);

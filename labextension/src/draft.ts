@@ -5,6 +5,7 @@ import { declared, initialText, parameterValue, type Parameter } from './paramet
 import { emptySchedule, type ScheduleDraft } from './schedules/rhythm';
 import { emptySweep, type SweepDraft } from './sweeps/axis';
 import { checkText, typedValue, type FieldSpec } from './schema';
+import type { ChosenDataset } from './datasets/chosen';
 import type { FieldErrors } from './errors';
 import { more } from './draftMore';
 
@@ -65,6 +66,8 @@ export interface Draft {
   depends: DependsDraft;
   tags: string[];
   notify: NotifyDraft[];
+  /** Null: all that the group was granted, as they are. */
+  datasets: ChosenDataset[] | null;
   copy: CopyMode;
   directory: string;
   /** One path a line. */
@@ -88,7 +91,8 @@ export const COMPOSED = [
   'retry',
   'depends_on',
   'tags',
-  'notify'
+  'notify',
+  'datasets'
 ];
 /** Those that the form draws in its own way; all others of the schema are drawn as plain ones. */
 export const OWN_FIELDS = [...COMPOSED, 'timeout_seconds', 'retries', 'priority', 'notes'];
@@ -116,6 +120,7 @@ export function emptyDraft(): Draft {
     depends: { jobs: [], need: 'all', ending: 'succeeded' },
     tags: [],
     notify: [],
+    datasets: null,
     copy: 'none',
     directory: '',
     files: '',

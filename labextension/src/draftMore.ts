@@ -1,6 +1,7 @@
 /** The seldom used parts of a job: environment, secrets, retries, dependencies, tags, notices. */
 
 import type { JobIn } from './api';
+import { choiceText } from './datasets/chosen';
 import { RETRY_ON, type Draft, type Row } from './draft';
 import type { FieldErrors } from './errors';
 
@@ -34,6 +35,9 @@ export function more(draft: Draft, job: JobIn, errors: FieldErrors): void {
   }
   if (draft.tags.length > 0) {
     job.tags = draft.tags;
+  }
+  if (draft.datasets) {
+    job.datasets = draft.datasets.map(choiceText);
   }
   const notify = draft.notify.filter(n => n.on.length > 0);
   if (notify.length > 0) {

@@ -15,7 +15,7 @@ export type Place =
   | { what: 'edit-schedule'; group: string; id: string; name: string }
   | { what: 'sweep'; group: string; id: string; name: string }
   | { what: 'dataset'; group: string; name: string; tab?: DatasetTab; copying?: string }
-  | { what: 'new-dataset'; draft?: Partial<DatasetDraft> }
+  | { what: 'new-dataset'; group?: string; draft?: Partial<DatasetDraft> }
   | { what: 'datasets'; group: string }
   | { what: 'queue'; group: string }
   | { what: 'jobs'; group: string }

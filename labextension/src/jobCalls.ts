@@ -47,6 +47,9 @@ export class JobCalls extends Calls {
 
   groupSettings = (group: string): Promise<api.SettingsOut> => this.json(`${of(group)}/settings`);
 
+  setGroupSettings = (group: string, body: api.SettingsIn): Promise<api.SettingsOut> =>
+    this.send('PATCH', `${of(group)}/settings`, body);
+
   queue = (group: string): Promise<api.QueueOut> => this.json(`${of(group)}/queue`);
 
   setQueue = (group: string, body: api.QueueIn): Promise<api.QueueOut> =>

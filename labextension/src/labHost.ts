@@ -22,6 +22,9 @@ const COMMANDS: Record<Place['what'], string> = {
   sweep: CommandIDs.openSweep,
   queue: CommandIDs.openQueue,
   files: CommandIDs.openFiles,
+  dataset: CommandIDs.openDataset,
+  'new-dataset': CommandIDs.newDataset,
+  datasets: CommandIDs.openDatasets,
   jobs: CommandIDs.showPanel
 };
 

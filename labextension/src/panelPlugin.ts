@@ -49,6 +49,8 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       CommandIDs.newSchedule,
       CommandIDs.openQueue,
       CommandIDs.openFiles,
+      CommandIDs.openDatasets,
+      CommandIDs.newDataset,
       CommandIDs.refresh
     ]) {
       palette?.addItem({ command, category: CATEGORY });

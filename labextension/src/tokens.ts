@@ -29,6 +29,9 @@ export const CommandIDs = {
   openQueue: 'collegium:open-queue',
   openSweep: 'collegium:open-sweep',
   openFiles: 'collegium:open-files',
+  openDatasets: 'collegium:open-datasets',
+  openDataset: 'collegium:open-dataset',
+  newDataset: 'collegium:new-dataset',
   runNotebook: 'collegium:run-notebook',
   runNotebookFile: 'collegium:run-notebook-file',
   scheduleNotebookFile: 'collegium:schedule-notebook-file'

@@ -5,3 +5,4 @@ import './account.css';
 import './plots.css';
 import './work.css';
 import './files.css';
+import './datasets.css';

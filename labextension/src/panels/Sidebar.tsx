@@ -5,6 +5,7 @@ import { menuLinks } from '../accounts/links';
 import { ProfileMenu } from '../accounts/ProfileMenu';
 import type { Actions } from '../actions';
 import { ActivitySection } from '../activity/ActivitySection';
+import { DatasetsSection } from '../datasets/DatasetsSection';
 import { FilesView } from '../files/FilesView';
 import { useSignal } from '../hooks';
 import { Icon } from '../icon';
@@ -128,6 +129,36 @@ function Content({ jobs, actions }: PanelProps): JSX.Element {
         {session.client && (
           <FilesView key={group.name} actions={actions} client={session.client} group={group.name} compact />
         )}
+      </Section>
+      <Section
+        id="datasets"
+        title="Datasets"
+        open={false}
+        tools={
+          <>
+            <button
+              type="button"
+              className="clg-link"
+              data-testid="collegium-open-datasets"
+              onClick={() => actions.host.open({ what: 'datasets', group: group.name })}
+            >
+              Open as a tab
+            </button>
+            <button
+              type="button"
+              className="clg-button clg-small"
+              data-testid="collegium-new-dataset"
+              disabled={!!session.denied('dataset.create')}
+              title={session.denied('dataset.create') || 'Make a dataset'}
+              onClick={() => actions.host.open({ what: 'new-dataset' })}
+            >
+              <Icon name="add" />
+              New dataset
+            </button>
+          </>
+        }
+      >
+        <DatasetsSection key={group.name} actions={actions} />
       </Section>
       <Section id="activity" title="Recent activity" open={false}>
         <ActivitySection key={group.name} actions={actions} />

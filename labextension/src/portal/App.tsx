@@ -17,6 +17,11 @@ import { UserForm } from '../accounts/UserForm';
 import { UserImport } from '../accounts/UserImport';
 import { UserPage } from '../accounts/UserPage';
 import { Users } from '../accounts/Users';
+import { PlatformDatasetForm } from '../admin/PlatformDatasetForm';
+import { PlatformDatasetPage } from '../admin/PlatformDatasetPage';
+import { PlatformDatasets } from '../admin/PlatformDatasets';
+import { PlatformSecrets } from '../admin/PlatformSecrets';
+import { Volumes } from '../admin/Volumes';
 import { pagesOf, type Client } from '../client';
 import { OwnSettings } from '../notifications/OwnSettings';
 import { Home } from './Home';
@@ -31,9 +36,12 @@ const TITLES: Record<GroupPage, string> = {
   sweeps: 'Sweeps',
   queue: 'Queue',
   files: 'Shared files',
+  datasets: 'Datasets',
+  'new-dataset': 'New dataset',
   activity: 'Recent activity',
   notifications: 'Notifications',
   secrets: 'Secrets',
+  settings: 'Settings',
   members: 'Members',
   invitations: 'Invitations',
   audit: 'Audit log',
@@ -123,6 +131,16 @@ function titleOf(route: Route, group?: string): string {
       return 'Your notifications';
     case 'audit':
       return 'Audit log of the platform';
+    case 'datasets':
+      return 'Datasets of the platform';
+    case 'dataset':
+      return `Dataset ${route.id}`;
+    case 'new-dataset':
+      return 'New dataset of the platform';
+    case 'volumes':
+      return 'Volumes';
+    case 'secrets':
+      return 'Secrets of the platform';
     case 'unknown':
       return 'No such page';
     default:
@@ -173,6 +191,16 @@ function Body({
       return <UserImport client={client} />;
     case 'identity':
       return <Identity client={client} />;
+    case 'datasets':
+      return <PlatformDatasets client={client} />;
+    case 'dataset':
+      return <PlatformDatasetPage key={route.id} client={client} name={route.id} groups={context.groups} />;
+    case 'new-dataset':
+      return <PlatformDatasetForm client={client} groups={context.groups} />;
+    case 'volumes':
+      return <Volumes client={client} />;
+    case 'secrets':
+      return <PlatformSecrets client={client} groups={context.groups} />;
     case 'notifications':
       return <OwnSettings client={client} groups={context.groups} />;
     case 'audit':

@@ -13,9 +13,11 @@ const TABS: readonly { tab: GroupPage; title: string; operation: string }[] = [
   { tab: 'sweeps', title: 'Sweeps', operation: 'sweep.list' },
   { tab: 'queue', title: 'Queue', operation: 'queue.read' },
   { tab: 'files', title: 'Shared files', operation: 'file.list' },
+  { tab: 'datasets', title: 'Datasets', operation: 'dataset.list' },
   { tab: 'activity', title: 'Recent activity', operation: 'group.activity' },
   { tab: 'notifications', title: 'Notifications', operation: 'channel.list' },
   { tab: 'secrets', title: 'Secrets', operation: 'secret.list' },
+  { tab: 'settings', title: 'Settings', operation: 'settings.edit' },
   { tab: 'members', title: 'Members', operation: 'group.members' },
   { tab: 'invitations', title: 'Invitations', operation: 'invitation.list' },
   { tab: 'audit', title: 'Audit log', operation: 'group.audit' },
@@ -105,6 +107,9 @@ function GroupLinks(props: { client: Client; group: string; route: Route }): JSX
 function PlatformLinks({ route }: { route: Route }): JSX.Element {
   const pages = [
     { page: 'users', title: 'Users' },
+    { page: 'datasets', title: 'Datasets' },
+    { page: 'volumes', title: 'Volumes' },
+    { page: 'secrets', title: 'Secrets' },
     { page: 'identity', title: 'Identity' },
     { page: 'audit', title: 'Audit log' }
   ] as const;

@@ -21,6 +21,7 @@ import { SchedulesSection } from '../schedules/SchedulesSection';
 import { ScheduleView } from '../schedules/ScheduleView';
 import { SecretsPage } from '../secrets/SecretsPage';
 import { Session } from '../session';
+import { GroupSettings } from '../settings/GroupSettings';
 import { SweepsSection } from '../sweeps/SweepsSection';
 import { SweepView } from '../sweeps/SweepView';
 import { finish } from '../widgets/finish';
@@ -28,6 +29,7 @@ import { FormModel } from '../widgets/FormModel';
 import { JobModel } from '../widgets/JobModel';
 import { JobView } from '../widgets/JobView';
 import { NewJobForm } from '../widgets/NewJobForm';
+import { DatasetPages } from './DatasetPages';
 import { PortalHost } from './host';
 import { go, type GroupPage } from './route';
 
@@ -40,9 +42,12 @@ const WORK = [
   'sweeps',
   'queue',
   'files',
+  'datasets',
+  'new-dataset',
   'activity',
   'notifications',
-  'secrets'
+  'secrets',
+  'settings'
 ] as const;
 type Work = (typeof WORK)[number];
 
@@ -180,12 +185,27 @@ function Page({ work, route, client }: { work: Parts; route: WorkRoute; client: 
           onPath={path => go({ page: 'group', group, tab: 'files', id: path || undefined })}
         />
       );
+    case 'datasets':
+    case 'new-dataset':
+      return (
+        <DatasetPages
+          actions={actions}
+          client={client}
+          group={group}
+          host={host}
+          create={route.tab === 'new-dataset'}
+          id={id}
+          part={route.part}
+        />
+      );
     case 'activity':
       return <ActivitySection actions={actions} />;
     case 'notifications':
       return <Channels client={client} group={group} may={!actions.session.denied('channel.create')} />;
     case 'secrets':
       return <SecretsPage client={client} group={group} may={!actions.session.denied('secret.put')} />;
+    case 'settings':
+      return <GroupSettings client={client} group={group} may={!actions.session.denied('settings.edit')} />;
   }
 }
 

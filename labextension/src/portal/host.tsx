@@ -1,5 +1,6 @@
 /** The portal as the place where the parts stand: pages by their address, questions by the browser's own dialog. */
 
+import type { DatasetDraft } from '../datasets/draft';
 import type { Draft } from '../draft';
 import type { Host, Place, Question } from '../host';
 import { go } from './route';
@@ -11,6 +12,10 @@ export class PortalHost implements Host {
   draft: Partial<Draft> | undefined;
   /** The file whose details are to be shown first. */
   entry: string | undefined;
+
+  /** The same of a new dataset, and the copy that was begun when one was made. */
+  dataset: Partial<DatasetDraft> | undefined;
+  copying: string | undefined;
 
   constructor(
     private readonly group: string,
@@ -68,6 +73,12 @@ export class PortalHost implements Host {
         return go({ page: 'group', group: place.group, tab: 'schedules', id: place.id, part: 'edit' });
       case 'sweep':
         return go({ page: 'group', group: place.group, tab: 'sweeps', id: place.id });
+      case 'dataset':
+        this.copying = place.copying;
+        return go({ page: 'group', group: place.group, tab: 'datasets', id: place.name, part: place.tab });
+      case 'new-dataset':
+        this.dataset = place.draft;
+        return go({ page: 'group', group: place.group ?? group, tab: 'new-dataset' });
       case 'files':
         this.entry = place.entry;
         return go({ page: 'group', group: place.group, tab: 'files', id: place.path });

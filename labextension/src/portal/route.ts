@@ -9,9 +9,12 @@ export const GROUP_PAGES = [
   'sweeps',
   'queue',
   'files',
+  'datasets',
+  'new-dataset',
   'activity',
   'notifications',
   'secrets',
+  'settings',
   'members',
   'invitations',
   'audit',
@@ -22,7 +25,8 @@ const OBJECTS: Partial<Record<GroupPage, readonly string[]>> = {
   jobs: ['log', 'metrics', 'usage', 'details', 'history', 'artifacts'],
   schedules: ['edit'],
   sweeps: [],
-  files: []
+  files: [],
+  datasets: ['data', 'versions', 'uses', 'access', 'information']
 };
 export type GroupPage = (typeof GROUP_PAGES)[number];
 
@@ -34,6 +38,11 @@ export type Route =
   | { page: 'user-new' }
   | { page: 'user-import' }
   | { page: 'notifications' }
+  | { page: 'datasets' }
+  | { page: 'dataset'; id: string }
+  | { page: 'new-dataset' }
+  | { page: 'volumes' }
+  | { page: 'secrets' }
   | { page: 'identity' }
   | { page: 'audit' }
   | { page: 'unknown' };
@@ -63,7 +72,10 @@ export function parseRoute(hash: string): Route {
   if (third === undefined && first === 'users') {
     return second === undefined ? { page: 'users' } : { page: 'user', id: second };
   }
-  if (second === undefined && (first === 'identity' || first === 'audit' || first === 'notifications')) {
+  if (third === undefined && first === 'datasets') {
+    return second === undefined ? { page: 'datasets' } : { page: 'dataset', id: second };
+  }
+  if (second === undefined && isPlain(first)) {
     return { page: first };
   }
   if (second === undefined && first === 'new-user') {
@@ -87,6 +99,13 @@ function parseGroup(group: string, tab: string, [id, part, ...rest]: string[]): 
   return known ? { page: 'group', group, tab, id, ...(part && { part }) } : { page: 'unknown' };
 }
 
+/** Pages whose address is their name. */
+const PLAIN = ['identity', 'audit', 'notifications', 'volumes', 'secrets', 'new-dataset'] as const;
+
+function isPlain(name: string): name is (typeof PLAIN)[number] {
+  return (PLAIN as readonly string[]).includes(name);
+}
+
 function isGroupPage(name: string): name is GroupPage {
   return (GROUP_PAGES as readonly string[]).includes(name);
 }
@@ -104,6 +123,8 @@ export function href(route: Exclude<Route, { page: 'unknown' }>): string {
       );
     case 'user':
       return `#/users/${encodeURIComponent(route.id)}`;
+    case 'dataset':
+      return `#/datasets/${encodeURIComponent(route.id)}`;
     case 'user-new':
       return '#/new-user';
     case 'user-import':

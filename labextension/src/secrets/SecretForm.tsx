@@ -4,8 +4,10 @@ import type { SecretOut } from '../api';
 import { useAction } from '../accounts/load';
 import { Problem } from '../accounts/parts';
 import { ApiError, type Client } from '../client';
-import { errorAt, serverErrors } from '../errors';
+import { errorAt, serverErrors, type FieldErrors } from '../errors';
 import { Field } from '../widgets/Field';
+import { emptySecret, secretBody, secretErrors, untouched } from './kinds';
+import { SecretFields } from './SecretFields';
 
 /** A new secret, or another value for one. The value goes out and never comes back. */
 export function SecretForm(props: {
@@ -17,31 +19,43 @@ export function SecretForm(props: {
 }): JSX.Element {
   const { client, group, secret } = props;
   const [name, setName] = React.useState(secret?.name ?? '');
-  const [value, setValue] = React.useState('');
+  const [draft, setDraft] = React.useState(() => emptySecret(secret?.kind));
+  const [own, setOwn] = React.useState<FieldErrors>({});
   const [description, setDescription] = React.useState(secret?.description ?? '');
-  const [shown, show] = React.useState(false);
   const save = useAction();
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
+    const missing = secret && untouched(draft) ? {} : secretErrors(draft);
+    setOwn(missing);
+    if (Object.keys(missing).length > 0) {
+      return;
+    }
     void save
       .run(() =>
-        client.setSecret(group, name.trim(), { ...(value ? { value } : {}), description: description.trim() })
+        client.setSecret(group, name.trim(), {
+          ...secretBody(draft),
+          ...(secret ? {} : { kind: draft.kind }),
+          description: description.trim()
+        })
       )
       .then(done => done && props.onDone(name.trim()));
   };
-  const errors =
+  const told =
     save.problem instanceof ApiError ? serverErrors(save.problem.message, save.problem.details) : {};
-  const placed = ['name', 'value', 'description'].some(field => errorAt(errors, field, true));
+  const errors = { ...told, ...own };
+  const placed = ['name', 'kind', 'value', 'fields', 'description'].some(field =>
+    errorAt(errors, field, true)
+  );
   return (
     <form className="clg-form clg-card" data-testid="collegium-secret-form" onSubmit={submit}>
       <h3>{secret ? `Secret ${secret.name}` : 'New secret'}</h3>
-      {!placed && <Problem of={save.problem} />}
+      {!placed && Object.keys(own).length === 0 && <Problem of={save.problem} />}
       {!secret && (
         <Field
           id="clg-secret-name"
           title="Name"
           required
-          description="Jobs ask for it by this name. Setting a name that is there replaces its value."
+          description="Jobs and datasets ask for it by this name. Setting a name that is there replaces its value."
           error={errorAt(errors, 'name', true)}
         >
           {aria => (
@@ -59,47 +73,16 @@ export function SecretForm(props: {
           )}
         </Field>
       )}
-      <Field
-        id="clg-secret-value"
-        title={secret ? 'Another value' : 'Value'}
-        required={!secret}
-        description={
-          secret
-            ? 'Empty keeps the one that is there; nobody can read it here, not even you.'
-            : 'Kept sealed. Nobody can read it here again, not even you; jobs get it in their environment.'
-        }
-        error={errorAt(errors, 'value', true)}
-      >
-        {aria =>
-          shown ? (
-            <textarea
-              {...aria}
-              className="clg-input clg-code"
-              rows={4}
-              required={!secret}
-              autoComplete="off"
-              spellCheck={false}
-              value={value}
-              onChange={event => setValue(event.target.value)}
-            />
-          ) : (
-            <input
-              {...aria}
-              type="password"
-              className="clg-input clg-code"
-              required={!secret}
-              autoComplete="new-password"
-              data-testid="collegium-secret-value"
-              value={value}
-              onChange={event => setValue(event.target.value)}
-            />
-          )
-        }
-      </Field>
-      <label className="clg-check">
-        <input type="checkbox" checked={shown} onChange={event => show(event.target.checked)} />
-        Show what I type; several lines are possible
-      </label>
+      <SecretFields
+        id="clg-secret"
+        draft={draft}
+        kept={!!secret}
+        errors={errors}
+        onChange={changed => {
+          setOwn({});
+          setDraft(changed);
+        }}
+      />
       <Field id="clg-secret-description" title="Description" error={errorAt(errors, 'description', true)}>
         {aria => (
           <input

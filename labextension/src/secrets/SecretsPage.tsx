@@ -4,7 +4,9 @@ import type { SecretOut } from '../api';
 import { useAction, useLoad } from '../accounts/load';
 import { Confirmed, Listed, Problem, Table, Time } from '../accounts/parts';
 import type { Client } from '../client';
+import { SECRET_KINDS } from './kinds';
 import { SecretForm } from './SecretForm';
+import { SecretUses, usedBy } from './uses';
 
 /** A group's secrets: which there are and who uses them, never what they are. */
 export function SecretsPage(props: { client: Client; group: string; may: boolean }): JSX.Element {
@@ -21,8 +23,8 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
   return (
     <>
       <p className="clg-hint">
-        Passwords and keys that jobs need. A job names the secret and the environment variable that gets it;
-        in logs the value is masked.
+        Passwords and keys that jobs and datasets need. A job names the secret and the environment variable
+        that gets it; in logs the value is masked.
       </p>
       {form ? (
         <SecretForm
@@ -72,43 +74,55 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
         <Table
           label="Secrets"
           testid="collegium-secrets"
-          columns={['Name', 'Description', 'Used by', 'Changed', ...(may ? [''] : [])]}
+          columns={['Name', 'Kind', 'Description', 'Used by', 'Changed', ...(may ? [''] : [])]}
         >
           {value?.items.map(row => (
             <tr key={row.name} data-secret={row.name}>
               <td className="clg-path">{row.name}</td>
+              <td>
+                {SECRET_KINDS[row.kind ?? 'opaque'].title}
+                {row.platform && <div className="clg-hint">of the platform</div>}
+              </td>
               <td>{row.description || <span className="clg-hint">–</span>}</td>
-              <td>{usedBy(row.used_by ?? 0)}</td>
+              <td>
+                <SecretUses count={row.used_by ?? 0} uses={row.uses ?? []} />
+              </td>
               <td>
                 <Time at={row.updated_at} />
                 <div className="clg-hint">by {row.updated_by}</div>
               </td>
               {may && (
                 <td className="clg-cell-actions">
-                  <button
-                    type="button"
-                    className="clg-link"
-                    aria-label={`Replace the value of ${row.name}`}
-                    onClick={() => {
-                      say('');
-                      setForm(row);
-                    }}
-                  >
-                    Replace
-                  </button>
-                  <Confirmed
-                    label="Delete"
-                    className="clg-link"
-                    testid="collegium-secret-delete"
-                    question={
-                      row.used_by
-                        ? `Delete ${row.name}? It is ${usedBy(row.used_by ?? 0)}: those that start later fail.`
-                        : `Delete ${row.name}? Its value is gone for good.`
-                    }
-                    danger
-                    disabled={remove.busy}
-                    onConfirm={() => void remove.run(() => client.deleteSecret(group, row.name)).then(reload)}
-                  />
+                  {!row.platform && (
+                    <>
+                      <button
+                        type="button"
+                        className="clg-link"
+                        aria-label={`Replace the value of ${row.name}`}
+                        onClick={() => {
+                          say('');
+                          setForm(row);
+                        }}
+                      >
+                        Replace
+                      </button>
+                      <Confirmed
+                        label="Delete"
+                        className="clg-link"
+                        testid="collegium-secret-delete"
+                        question={
+                          row.used_by
+                            ? `Delete ${row.name}? It is ${usedBy(row.used_by ?? 0, row.uses ?? [])}: those that start later fail.`
+                            : `Delete ${row.name}? Its value is gone for good.`
+                        }
+                        danger
+                        disabled={remove.busy}
+                        onConfirm={() =>
+                          void remove.run(() => client.deleteSecret(group, row.name)).then(reload)
+                        }
+                      />
+                    </>
+                  )}
                 </td>
               )}
             </tr>
@@ -117,10 +131,4 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
       </Listed>
     </>
   );
-}
-
-function usedBy(count: number): string {
-  return count === 0
-    ? 'nothing now'
-    : `used by ${count} ${count === 1 ? 'job or schedule' : 'jobs and schedules'}`;
 }

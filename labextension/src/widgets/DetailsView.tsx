@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { Actions } from '../actions';
 import type { JobDetail } from '../api';
+import { JobDatasets } from '../datasets/JobDatasets';
 import { dateTime, duration, reasonWords, resourceList } from '../format';
 import { openSweep } from '../sweeps/actions';
 
@@ -77,6 +78,7 @@ export function DetailsView({ job, actions }: { job: JobDetail; actions: Actions
           </table>
         </>
       )}
+      <JobDatasets job={job} actions={actions} />
       <h3>Submitted</h3>
       <Json value={job.spec} label="What was submitted" />
       <h3>Launch manifest</h3>

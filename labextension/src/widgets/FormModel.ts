@@ -4,6 +4,7 @@ import { Signal } from '@lumino/signaling';
 import type {
   CatalogOut,
   ChannelOut,
+  DatasetSummary,
   JobIn,
   JobOut,
   ScheduleDetail,
@@ -14,6 +15,7 @@ import type {
 } from '../api';
 import { ApiError, messageOf, type Client } from '../client';
 import { scheduleForm } from '../clone';
+import { allDatasets } from '../datasets/all';
 import { emptyDraft, toJob, withChoices, withParameters, type Draft } from '../draft';
 import { serverErrors, type FieldErrors } from '../errors';
 import { toPatch, toSchedule } from '../schedules/draft';
@@ -35,6 +37,7 @@ export class FormModel {
   /** Null while they are not known, also where one may not see them. */
   secrets: SecretOut[] | null = null;
   channels: ChannelOut[] | null = null;
+  datasets: DatasetSummary[] | null = null;
   errors: FieldErrors = {};
   problem = '';
   sending = false;
@@ -67,6 +70,7 @@ export class FormModel {
     void this.loadCell();
     void this.load(async client => (this.settings = await client.groupSettings(this.group)));
     void this.load(async client => (this.secrets = (await client.secrets(this.group)).items));
+    void this.load(async client => (this.datasets = (await allDatasets(client, this.group)).items));
     void this.load(async client => (this.channels = (await client.channels(this.group)).items));
   }
 

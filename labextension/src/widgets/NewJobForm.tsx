@@ -8,6 +8,7 @@ import { field } from '../schema';
 import { isSweepError } from '../sweeps/axis';
 import { SweepPart } from '../sweeps/SweepPart';
 import { ImageChoices, InstanceTypeChoices } from './Choices';
+import { DatasetFields } from './DatasetFields';
 import { DirectoryFields } from './DirectoryFields';
 import { SchemaField } from './Field';
 import type { FormModel, Made } from './FormModel';
@@ -62,6 +63,7 @@ export function NewJobForm({ id, model, onSubmitted, onClose }: Props): JSX.Elem
       <What id={id} model={model} />
       {draft.when === 'sweep' && <SweepPart id={id} model={model} />}
       <DirectoryFields id={id} model={model} />
+      <DatasetFields id={id} model={model} />
       <div className="clg-columns">
         <InstanceTypeChoices
           id={id}
