@@ -48,8 +48,6 @@ big.write_bytes(os.urandom(5 << 20))
 with Client() as client:
     sent = client.files.upload(big, "in/big.bin")
     assert client.files.checksum("in/big.bin") == hashlib.sha256(big.read_bytes()).hexdigest()
-    # What was sent is where servers of the group find it.
-    assert (Path(os.environ["COLLEGIUM_PROJECT"]) / "in/big.bin").read_bytes() == big.read_bytes()
     client.files.move("in/big.bin", "in/moved.bin")
     with fsspec.open("collegium://physics/in/notes.txt", "w") as file:
         file.write("by its name")
@@ -123,6 +121,8 @@ def test_files_of_the_group_in_a_server(hub: Installation) -> None:
         [sys.executable, "-c", FILES], env=inside, capture_output=True, text=True, timeout=180, cwd=inside["HOME"]
     )
     assert ran.stderr == ""
+    # What servers and jobs of the group find in their project.
+    assert (hub.state / "files/physics/files/in/moved.bin").stat().st_size == 5 << 20
     assert ran.stdout.splitlines() == [f"{5 << 20} ['moved.bin', 'notes.txt']", "Ready by its name"]
 
 
