@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import { badSize, fillText, fullness } from '../admin/volumes';
+import { badSize, fillText, fullness } from '../admin/sizes';
 import type { DatasetSummary, JobIn, SettingsOut, UseOut } from '../api';
 import { draftOf } from '../clone';
 import { allDatasets } from '../datasets/all';

@@ -8,7 +8,7 @@ import { errorAt, serverErrors, type FieldErrors } from '../errors';
 import { Modal } from '../files/Modal';
 import { bytes } from '../format';
 import { Field } from '../widgets/Field';
-import { badSize, fillText, fullness, VOLUME_KINDS } from './volumes';
+import { badSize, fillText, fullness, VOLUME_KINDS } from './sizes';
 
 /** What there is of storage: whose it is, how full, and making it larger. */
 export function Volumes({ client }: { client: Client }): JSX.Element {
