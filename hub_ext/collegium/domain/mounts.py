@@ -78,6 +78,7 @@ class MountAbilities:
     ``store`` is why trees of the file store cannot be mounted there, empty if they can; ``elsewhere`` says the same of
     a dataset that lies somewhere else. ``enforced``: nobody can write through a mount that is read-only; ``notice`` is
     a sentence about that for people. ``rooted``: mounts are at their very paths, else only the variables say where.
+    ``to_be_seen``: what nobody has looked at yet may not be there, and is not mounted.
     """
 
     store: str = ""
@@ -85,6 +86,7 @@ class MountAbilities:
     enforced: bool = True
     notice: str = ""
     rooted: bool = True
+    to_be_seen: bool = False
 
     def shown(self, mount: Mount) -> str:
         """Where a workload finds it, as people are told."""
@@ -218,12 +220,16 @@ def _problem(dataset: Dataset, mount: Mount, abilities: MountAbilities, found: S
         # A version is a copy: it is there whatever became of the source.
         if found is not None and found.state in (Health.MISSING, Health.BROKEN):
             return f"its source is {found.state.value}" + (f": {found.message}" if found.message else "")
+        if abilities.to_be_seen and mount.path and (found is None or found.state is Health.UNKNOWN):
+            return "it is being prepared; it is there in a moment" + (
+                f" ({found.message})" if found and found.message else ""
+            )
     return ""
 
 
 def _variable(name: str, key: str) -> str:
     """``digits`` and ``api-key`` make ``DIGITS_API_KEY``; a key that begins so already is not made longer."""
-    prefix, rest = (text.replace("-", "_").upper() for text in (name, key))
+    prefix, rest = (text.replace("-", "_").replace(".", "_").upper() for text in (name, key))
     return rest if rest.startswith(f"{prefix}_") else f"{prefix}_{rest}"
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from collegium.backends.kubernetes import data
 from collegium.backends.kubernetes.homes import ensure_home, home_volume
+from collegium.backends.kubernetes.sources import claim_problems
 from collegium.domain.errors import InvalidInput, Unavailable
 from collegium.domain.launch import LaunchSpec
+from collegium.domain.mounts import MountAbilities
 from collegium.domain.resources import size_hints
 from collegium.spawner import kube_story
 from collegium.spawner.kube_manifest import PodPlan, dress, literal_environment, plain
 from collegium.spawner.kube_pod import PodSpawner
 from collegium.spawner.kube_watch import Pod, hub_side
 from collegium.spawner.mixin import STATE_KEY, GroupSpawnerMixin
+from collegium.stores.settings import FileSettings
 
 
 class GroupKubeSpawner(GroupSpawnerMixin, PodSpawner):
@@ -49,7 +53,18 @@ class GroupKubeSpawner(GroupSpawnerMixin, PodSpawner):
             kube_story.RESERVED,
         )
         home = home_volume(settings, spec.user, spec.group)
+        spec = await self._without_missing(spec)
         self._plan = PodPlan(settings, spec, self.name, secrets.token_hex(8), home)
+
+    @property
+    def mount_abilities(self) -> MountAbilities:
+        """Trees of the files volume, and claims; the controller makes both, and has seen them."""
+        return data.abilities(self.kubernetes, FileSettings.from_environment(), to_be_seen=True)
+
+    async def _without_missing(self, spec: LaunchSpec) -> LaunchSpec:
+        """The launch without datasets whose claim went since somebody looked: its pod would wait for ever."""
+        problems = await claim_problems(hub_side().cluster, self.kubernetes, spec.group, spec.mounts)
+        return await self.leave_out(spec, problems) if problems else spec
 
     async def manifest(self) -> Pod:
         """The pod of this launch: the operator's, hook included, with what was granted on top."""
@@ -67,6 +82,7 @@ class GroupKubeSpawner(GroupSpawnerMixin, PodSpawner):
         """The environment of the mixin with HOME and what programs size themselves by; all text literal."""
         env: dict[str, Any] = super().get_env()
         if self.launch is not None:
+            env |= data.pod_variables(self.launch.mounts)
             mine = {"HOME": self.kubernetes.home_mount, **size_hints(self.launch.resources)}
             said = {*self.launch.image.variables, *self.environment}
             env.update({k: v for k, v in mine.items() if k not in said})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from collegium.backends.kubernetes import naming, pods
+from collegium.backends.kubernetes import data, naming, pods
 from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.domain.errors import InvalidInput
 from collegium.domain.launch import LaunchSpec
@@ -67,6 +67,7 @@ def launch_manifest(spec: LaunchSpec) -> dict[str, Any]:
         "reference": spec.image.reference,
         "pull_secret": spec.image.pull_secret,
         "variables": sorted(spec.image.variables),
+        "mounts": [mount.to_json() for mount in spec.mounts],
     }
 
 
@@ -177,8 +178,11 @@ def _container(container: dict[str, Any], plan: PodPlan) -> None:
 
 def _volumes(spec: dict[str, Any], container: dict[str, Any], plan: PodPlan) -> None:
     volumes, mounts = pods.shared_memory(plan.spec.instance_type.placement)
+    more, places = data.pod_parts(plan.settings, plan.spec.group, plan.spec.mounts)
+    if any(place["name"] == pods.FILES for place in places):
+        more = [pods.files_volume(plan.settings), *more]
     home, where = plan.home
-    volumes, mounts = [dict(home), *volumes], [dict(where), *mounts]
+    volumes, mounts = [dict(home), *volumes, *more], [dict(where), *mounts, *places]
     names, paths = {v["name"] for v in volumes}, {m["mountPath"].rstrip("/") for m in mounts}
     for volume in spec.get("volumes", []):
         if volume["name"] in names:

@@ -19,7 +19,7 @@ from collegium.domain.identity import refuse_inactive, refuse_unconfirmed
 from collegium.domain.launch import LaunchOptions, LaunchSpec, resolve
 from collegium.domain.mounts import RESERVED_PREFIXES, MountAbilities, variables_of
 from collegium.domain.policy import Operation
-from collegium.domain.quota import WorkloadKind
+from collegium.domain.quota import Reservation, WorkloadKind
 from collegium.domain.resources import CPU, MEMORY, Resources
 from collegium.hub.scopes import SERVICE, for_owner, for_server
 from collegium.quota.ledger import Claim, Ledger, usage
@@ -244,14 +244,29 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         decision = Ledger().reserve(uow, claim)
         if not decision.granted:
             raise decision.error()
-        text, moment = f"{spec.image.display_name} on {spec.instance_type.display_name}.", now()
-        tell_of_server(uow, claim, "Starting", "Requested", text, moment)
-        end_uses(uow, claim.kind, claim.workload_id, moment)
-        self._begin_uses(uow, claim, recorded(spec.mounts, self.mount_abilities))
+        text = f"{spec.image.display_name} on {spec.instance_type.display_name}."
+        tell_of_server(uow, claim, "Starting", "Requested", text, now())
+        self._use(uow, claim, recorded(spec.mounts, self.mount_abilities))
         return spec
 
-    def _begin_uses(self, uow: UnitOfWork, claim: Claim, datasets: list[dict[str, Any]]) -> None:
-        begin_uses(uow, datasets, claim.kind, claim.workload_id, claim.group, claim.user, claim.label, now())
+    async def leave_out(self, spec: LaunchSpec, problems: Mapping[str, str]) -> LaunchSpec:
+        """A launch without datasets that turned out not to be there, and why; it is written down that it has none."""
+        mounts = tuple(replace(m, problem=problems.get(m.dataset, m.problem)) for m in spec.mounts)
+        self.launch = left = replace(spec, mounts=mounts)
+        self._manifest = manifest = _manifest(left, self.mount_abilities)
+
+        def write(uow: UnitOfWork) -> None:
+            place = uow.reservations.live_of(WorkloadKind.SERVER, self.workload_id)
+            if place is not None:
+                self._use(uow, place, manifest["datasets"])
+
+        await settled(self.database.writing(write))
+        return left
+
+    def _use(self, uow: UnitOfWork, place: Claim | Reservation, datasets: list[Any], anew: bool = True) -> None:
+        if anew:
+            end_uses(uow, place.kind, place.workload_id, now())
+        begin_uses(uow, datasets, place.kind, place.workload_id, place.group, place.user, place.label, now())
 
     def _bind(self, uow: UnitOfWork) -> None:
         Ledger().bind(uow, WorkloadKind.SERVER, self.workload_id)
@@ -336,7 +351,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
 
         def adopt(uow: UnitOfWork) -> None:
             Ledger().adopt(uow, claim)
-            self._begin_uses(uow, claim, manifest.get("datasets", []))
+            self._use(uow, claim, manifest.get("datasets", []), anew=False)
 
         try:
             await settled(self.database.writing(adopt))

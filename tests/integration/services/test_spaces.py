@@ -33,7 +33,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def spaces(seeded: Database, memory: MemoryBackend, metrics: Metrics) -> GroupSpaces:
-    return GroupSpaces(seeded, memory.backend.space, metrics)
+    return GroupSpaces(seeded, memory.backend, metrics)
 
 
 async def round(spaces: GroupSpaces) -> None:

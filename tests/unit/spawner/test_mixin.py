@@ -409,7 +409,7 @@ async def test_an_account_that_is_over_starts_nothing(bench, standing) -> None:
 @pytest.mark.parametrize(
     ("server", "jobs"),
     [
-        ("physics", ["custom:collegium:jobs:write!group=physics"]),
+        ("physics", [f"custom:collegium:{what}:write!group=physics" for what in ("jobs", "files")]),
         ("", []),
         ("a!user=bob", []),
         ("x,y", []),

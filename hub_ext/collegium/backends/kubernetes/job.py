@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collegium.backends.kubernetes import naming, pods
+from collegium.backends.kubernetes import data, naming, pods
 from collegium.backends.kubernetes.cause import NOT_STARTED
 from collegium.backends.kubernetes.sampler import sampler_script
 from collegium.backends.kubernetes.settings import KubernetesSettings
@@ -124,6 +124,7 @@ def _pod(settings: KubernetesSettings, request: RunRequest, folder: str) -> dict
     if not request.image.reference:
         raise StartFailed(f"image {request.image.name} has no container image (reference), which Kubernetes needs")
     memory_volumes, memory_mounts = pods.shared_memory(request.placement)
+    data_volumes, data_mounts = data.pod_parts(settings, request.group, request.mounts)
     mounts = [
         pods.files_mount(f"{folder}/work", WORK),
         pods.files_mount(f"{folder}/artifacts", ARTIFACTS),
@@ -133,6 +134,7 @@ def _pod(settings: KubernetesSettings, request: RunRequest, folder: str) -> dict
         pods.files_mount(f"{folder}/end", END, read_only=True),
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
         *memory_mounts,
+        *data_mounts,
     ]
     command, variables = _command(request), _environment(request)
     _check_size([*command, *(f"{name}={value}" for name, value in (variables | dict(request.secrets)).items())])
@@ -154,7 +156,7 @@ def _pod(settings: KubernetesSettings, request: RunRequest, folder: str) -> dict
         "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "containers": [container],
-        "volumes": [pods.files_volume(settings), {"name": "tmp", "emptyDir": {}}, *memory_volumes],
+        "volumes": [pods.files_volume(settings), {"name": "tmp", "emptyDir": {}}, *memory_volumes, *data_volumes],
     }
 
 
@@ -180,6 +182,7 @@ def _environment(request: RunRequest) -> dict[str, str]:
         "COLLEGIUM_GROUP": request.group,
         "COLLEGIUM_USER": request.user,
         "COLLEGIUM_ARTIFACTS": ARTIFACTS,
+        **data.pod_variables(request.mounts),
         **request.image.variables,
         **size_hints(request.resources),
         **{name: _filled(f"environment variable {name}", value) for name, value in request.environment.items()},

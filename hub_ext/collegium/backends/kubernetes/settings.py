@@ -61,7 +61,14 @@ class KubernetesSettings:
     #: Kueue's LocalQueue for the jobs of each group by its name, ``*`` for all others; without one Kueue has no say.
     kueue_queues: Mapping[str, str] = field(default_factory=dict)
     #: Added to the groups' limits in ResourceQuotas, so that the ledger alone decides in normal use.
-    headroom: Mapping[str, str] = field(default_factory=lambda: {"cpu": "1", "memory": "1Gi"})
+    headroom: Mapping[str, str] = field(default_factory=lambda: {"cpu": "1", "memory": "1Gi", "storage": "1Gi"})
+    #: Datasets elsewhere: NFS servers and folders of the nodes, with what is below, that they may be on; no others.
+    dataset_nfs_servers: Sequence[str] = ()
+    dataset_host_paths: Sequence[str] = ()
+    #: How a driver mounts an S3 dataset of the platform: parts of a static volume, ``csi`` and maybe ``mountOptions``,
+    #: in which ``{bucket}``, ``{prefix}``, ``{endpoint}``, ``{region}``, ``{namespace}``, ``{dataset}`` and ``{name}``
+    #: are replaced; empty: none does.
+    dataset_csi: Mapping[str, Any] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: Sequence[Mapping[str, Any]] = ()
     #: Who answers DNS on port 53, as peers of a NetworkPolicy: the cluster's DNS pods and the node-local cache.
@@ -84,6 +91,13 @@ class KubernetesSettings:
                 raise InvalidInput(f"kubernetes.{name}", f"must be one of {', '.join(allowed)}", getattr(self, name))
         if self.uid < 1 or self.gid < 1:
             raise InvalidInput("kubernetes.uid", "must not be root", self.uid)
+        for path in self.dataset_host_paths:
+            if not path.startswith("/") or {"", ".", ".."} & set(path.split("/")[1:]):
+                raise InvalidInput(
+                    "kubernetes.dataset_host_paths", "must be paths from /, without '..' and '/' at the end", path
+                )
+        if self.dataset_csi and not isinstance(self.dataset_csi.get("csi"), Mapping):
+            raise InvalidInput("kubernetes.dataset_csi", "must hold csi, the source of a volume")
         for group, queue in self.kueue_queues.items():
             if group != "*":
                 check_group_name(group, "kubernetes.kueue_queues")

@@ -145,6 +145,9 @@ class LocalSources:
     async def ensure(self, group: str, mounts: Sequence[Mount]) -> None:
         """See DatasetSources."""
 
+    async def tidy(self, group: str, mounts: Sequence[Mount]) -> None:
+        """See DatasetSources."""
+
     async def look(self, group: str, dataset: Dataset) -> SourceHealth:
         """See DatasetSources."""
         if problem := source_problem(dataset):

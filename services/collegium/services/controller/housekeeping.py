@@ -23,6 +23,7 @@ from collegium.services.controller.servers import ServerSource
 from collegium.services.controller.spaces import GroupSpaces
 from collegium.services.jobs.runner import known_jobs
 from collegium.services.metrics import Metrics
+from collegium.stores.port import FileStore
 
 #: How long a place outlives the last sight of its workload.
 GRACE = timedelta(seconds=60)
@@ -47,8 +48,9 @@ class Housekeeping:
         metrics: Metrics,
         clock: Callable[[], datetime],
         options: ControlOptions,
+        store: FileStore | None = None,
     ) -> None:
-        self.spaces = GroupSpaces(database, backend.space, metrics)
+        self.spaces = GroupSpaces(database, backend, metrics, store)
         self.revocations = RevocationSweep(database, lease, servers, metrics, clock, options.revocation)
         self.remains = Remains(database, backend.volumes, lease, metrics, clock, options.bounds)
         self._audit_age, self._delivery_age = options.audit_age, options.notifications.age

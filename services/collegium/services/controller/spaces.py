@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from collegium.backends.ports import GroupSpace
+from collegium.backends.ports import Backend
 from collegium.db import Database, UnitOfWork
 from collegium.db.catalog import EVERY_GROUP
-from collegium.domain.catalog import Grant
+from collegium.domain.catalog import AccessMode, Grant, GrantKind, SourceKind
 from collegium.domain.errors import DomainError
+from collegium.domain.files import Root
+from collegium.domain.mounts import Mount, MountAbilities, dataset_mount
 from collegium.domain.quota import Limits
 from collegium.services.metrics import Metrics
+from collegium.stores.port import FileStore
 
 #: Seconds after which a space is made again although nothing changed here: somebody may have changed it there.
 AGAIN = 300.0
@@ -33,6 +35,9 @@ class Wanted:
 
     limits: Limits
     grants: frozenset[Grant]
+    #: Datasets that the group may have: what of them the store holds, and what lies elsewhere.
+    roots: frozenset[Root] = frozenset()
+    sources: tuple[Mount, ...] = ()
 
 
 @dataclass
@@ -47,8 +52,9 @@ class _Known:
 class GroupSpaces:
     """What it remembers are only counts and times; a new one makes every space once more, which changes nothing."""
 
-    def __init__(self, database: Database, space: GroupSpace, metrics: Metrics) -> None:
-        self._database, self._space, self._metrics = database, space, metrics
+    def __init__(self, database: Database, backend: Backend, metrics: Metrics, store: FileStore | None = None) -> None:
+        self._database, self._space, self._metrics = database, backend.space, metrics
+        self._backend, self._store = backend, store
         self._known: dict[str, _Known] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -56,7 +62,7 @@ class GroupSpaces:
 
     async def round(self) -> None:
         """Begin whatever is due; returns without waiting for it."""
-        wanted = await self._database.reading(_wanted)
+        wanted = await self._database.reading(lambda uow: _wanted(uow, self._backend.mounts))
         if self._gone is None:
             # Also those whose group ended while no controller ran.
             self._gone = await self._database.reading(lambda uow: uow.events.groups())
@@ -105,8 +111,21 @@ class GroupSpaces:
         else:
             self._known[group] = _Known(wanted, asyncio.get_running_loop().time() + AGAIN)
 
-    def _call(self, group: str, wanted: Wanted | None) -> Awaitable[None]:
-        return self._space.remove(group) if wanted is None else self._space.ensure(group, wanted.limits)
+    async def _call(self, group: str, wanted: Wanted | None) -> None:
+        sources = self._backend.sources
+        if wanted is None:
+            if sources is not None:
+                await sources.tidy(group, ())
+            await self._space.remove(group)
+            return
+        # Before anything can be started there: the kubelet would make a folder that is not there, and keep it.
+        if self._store is not None and not self._backend.mounts.store:
+            for root in sorted(wanted.roots):
+                await self._store.ensure(root)
+        await self._space.ensure(group, wanted.limits)
+        if sources is not None:
+            await sources.ensure(group, wanted.sources)
+            await sources.tidy(group, wanted.sources)
 
     def _failed(self, group: str, wanted: Wanted | None, failures: int, error: Exception) -> None:
         wait = min(MOST, FIRST * 2.0 ** (failures - 1))
@@ -124,12 +143,21 @@ class GroupSpaces:
         )
 
 
-def _wanted(uow: UnitOfWork) -> dict[str, Wanted]:
+def _wanted(uow: UnitOfWork, abilities: MountAbilities) -> dict[str, Wanted]:
     grants: dict[str, list[Grant]] = {}
     for grant in uow.catalog.grants():
         grants.setdefault(grant.group, []).append(grant)
-    everyone = grants.get(EVERY_GROUP, [])
-    return {g.name: Wanted(g.limits, frozenset([*everyone, *grants.get(g.name, [])])) for g in uow.groups.all()}
+    everyone, found = grants.get(EVERY_GROUP, []), dict[str, Wanted]()
+    datasets = {d.name: d for d in uow.catalog.datasets()}
+    for group in uow.groups.all():
+        mine = frozenset([*everyone, *grants.get(group.name, [])])
+        granted = sorted({g.name for g in mine if g.kind is GrantKind.DATASET} & datasets.keys())
+        mounts = [dataset_mount(datasets[name], group.name, AccessMode.READ_ONLY) for name in granted]
+        roots = {Root(group.name), *(m.root for m in mounts if m.root is not None)}
+        elsewhere = (m for m in mounts if m.root is None and m.path and m.kind is not SourceKind.GIT)
+        able = tuple(m for m in elsewhere if not abilities.elsewhere(datasets[m.dataset]))
+        found[group.name] = Wanted(group.limits, mine, frozenset(roots), able)
+    return found
 
 
 def _busy(uow: UnitOfWork) -> set[str]:

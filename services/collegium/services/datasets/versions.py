@@ -79,7 +79,9 @@ class VersionService:
             dataset = owned(uow, group, name)
             before = _version(uow, group, name, number, lock=True)
             require(by.actor, Operation.DATASET_DELETE, group, before.created_by)
-            refuse_used(f"Version {number} of dataset {name}", uow.dataset_uses.live(name, version=before.number))
+            waiting = uow.jobs.waiting_for_version(name, before.number)
+            held = [*uow.dataset_uses.live(name, version=before.number), *waiting]
+            refuse_used(f"Version {number} of dataset {name}", held)
             after = replace(before, state=VersionState.DELETING, message="")
             if before.state is not VersionState.DELETING:
                 if not uow.dataset_versions.change(before, after):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from collegium.backends.ports import Backend, RunPhase, RunStatus, StartFailed
-from collegium.catalog.mounts import end_uses
+from collegium.catalog.mounts import begin_uses, end_uses
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import Conflict, DomainError, shorten
 from collegium.domain.jobs import Job, JobReason, JobState
@@ -22,7 +22,7 @@ from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.jobs.admission import ADMITTED_TEXT, Admission
 from collegium.services.jobs.manifest import left_out
 from collegium.services.jobs.outcome import Outcome, deadline, outcome
-from collegium.services.jobs.start import Starts
+from collegium.services.jobs.start import MountsGone, Starts
 from collegium.services.jobs.text import failure_line
 from collegium.services.metrics import Metrics
 
@@ -133,12 +133,27 @@ class JobRounds:
 
     async def _start(self, job: Job) -> None:
         try:
-            await self._backend.jobs.start(await self._starts.request(job))
+            try:
+                request = await self._starts.request(job)
+            except MountsGone as error:
+                job = await self._lease.write(lambda uow, gone=error.problems: self._leave_out(uow, job, gone))
+                request = await self._starts.request(job)
+            await self._backend.jobs.start(request)
         except StartFailed as error:
             await self._end(job, Outcome(JobState.FAILED, JobReason.START_FAILED, f"It could not be started: {error}"))
         except DomainError as error:
             await self._explain(job, f"It cannot be started now and is tried again: {error.message}")
             raise
+
+    def _leave_out(self, uow: UnitOfWork, job: Job, problems: Mapping[str, str]) -> Job:
+        """The job without datasets that are not there. Raises StartFailed if it chose one of them."""
+        if job.spec.datasets is not None:
+            name, why = next(iter(problems.items()))
+            raise StartFailed(f"dataset {name} cannot be used: {why}")
+        entries = [{**e, "problem": problems.get(e["name"], e["problem"])} for e in job.launch["datasets"]]
+        end_uses(uow, WorkloadKind.JOB, job.id, self._clock())
+        begin_uses(uow, entries, WorkloadKind.JOB, job.id, job.group, job.user, job.spec.name, self._clock())
+        return uow.jobs.note_datasets(job, entries)
 
     async def _explain(self, job: Job, text: str) -> None:
         """Say what a job that was let in waits for; a transaction only if that is new."""

@@ -152,6 +152,9 @@ class Submitter:
 
     def insert(self, uow: UnitOfWork, ask: Ask, job_id: str, snapshot: Snapshot | None) -> Job:
         """Write the job, if it is still granted; raises as ``JobService.submit``."""
+        if ask.submission.spec.datasets:
+            # Nobody deletes a version between the look at it and the row that says that it is waited for.
+            uow.datasets.hold([c.name for c in ask.submission.spec.datasets])
         launch = self.resolve(uow, ask)
         asked = replace(ask.submission, spec=self._timed(uow, ask))
         return insert_job(

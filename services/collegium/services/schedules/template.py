@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from collegium.catalog.mounts import check_choice
 from collegium.db import UnitOfWork
 from collegium.domain.errors import DomainError, InvalidInput, NotGranted
 from collegium.domain.groups import Actor
@@ -56,8 +57,10 @@ def check_job(uow: UnitOfWork, actor: Actor, group: str, body: JobIn, operation:
     live = uow.memberships.actor(actor.user, actor.platform_admin, actor.scopes)
     options = LaunchOptions(group, spec.instance_type, spec.image)
     try:
-        launch = resolve(live, options, uow.catalog.offer(group), operation)
-    except NotGranted as error:
+        offer = uow.catalog.offer(group)
+        launch = resolve(live, options, offer, operation)
+        check_choice(uow, offer, spec.datasets)
+    except (NotGranted, InvalidInput) as error:
         raise error.below("template") from None
     check_priority(live, group, body.priority, "template.priority")
     check_secrets(uow, group, spec, "template.secrets")
