@@ -9,9 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from collegium.db import tables as t
 from collegium.db.dataset_tables import dataset_health, dataset_numbers, dataset_uses, dataset_versions
 from collegium.domain.catalog import AccessMode
 from collegium.domain.datasets import DatasetUse, DatasetVersion, Health, SourceHealth, VersionState
+from collegium.domain.jobs import JobState
 
 _v, _n, _h, _u = dataset_versions.c, dataset_numbers.c, dataset_health.c, dataset_uses.c
 
@@ -206,6 +208,21 @@ class DatasetUses:
         if version is not None:
             statement = statement.where(_u.version == version)
         return [_use(r) for r in self._c.execute(statement.order_by(_u.sequence).limit(limit))]
+
+    def waiting(self, dataset: str, number: int) -> list[DatasetUse]:
+        """Pending jobs that chose this version of a dataset, as the uses that they will be."""
+        j = t.jobs.c
+        statement = sa.select(j.id, j.group_name, j.user_name, j.name, j.launch, j.created_at).where(
+            j.state == JobState.PENDING.value,
+            # Few jobs name versions; those that only look like it are read in vain.
+            sa.cast(j.launch, sa.Text).contains(f'"{dataset}": {number}', autoescape=True),
+        )
+        access, found = AccessMode.READ_ONLY, self._c.execute(statement.order_by(j.id))
+        return [
+            DatasetUse(dataset, number, "job", r.id, r.group_name, r.user_name, access, r.created_at, label=r.name)
+            for r in found
+            if (r.launch.get("pins") or {}).get(dataset) == number
+        ]
 
     def count_live(self, datasets: Collection[str]) -> dict[str, int]:
         """How many workloads have each of these now."""

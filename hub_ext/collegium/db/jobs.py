@@ -14,8 +14,6 @@ from collegium.db.events import Events
 from collegium.db.job_lists import ORDERS, VISIBLE, matching
 from collegium.db.job_tables import job_dependencies, job_tags
 from collegium.db.specs import spec_from_json, spec_to_json
-from collegium.domain.catalog import AccessMode
-from collegium.domain.datasets import DatasetUse
 from collegium.domain.dependencies import Dependency
 from collegium.domain.errors import Conflict
 from collegium.domain.jobs import TRANSITIONS, Job, JobFilter, JobReason, JobSort, JobState
@@ -307,29 +305,6 @@ class Jobs:
         launch = {**job.launch, "datasets": datasets}
         self._c.execute(sa.update(t.jobs).where(_j.id == job.id).values(launch=launch))
         return replace(job, launch=launch)
-
-    def waiting_for_version(self, dataset: str, number: int) -> list[DatasetUse]:
-        """Pending jobs that chose this version of a dataset, as the uses that they will be."""
-        statement = sa.select(_j.id, _j.group_name, _j.user_name, _j.name, _j.launch, _j.created_at).where(
-            _j.state == JobState.PENDING.value,
-            # Few jobs name versions; those that only look like it are read in vain.
-            sa.cast(_j.launch, sa.Text).contains(f'"{dataset}": {number}', autoescape=True),
-        )
-        return [
-            DatasetUse(
-                dataset,
-                number,
-                "job",
-                r.id,
-                r.group_name,
-                r.user_name,
-                AccessMode.READ_ONLY,
-                r.created_at,
-                label=r.name,
-            )
-            for r in self._c.execute(statement.order_by(_j.id))
-            if (r.launch.get("pins") or {}).get(dataset) == number
-        ]
 
     def edit(self, job: Job, notes: str, tags: tuple[str, ...], priority: int) -> Job:
         """Write what people may change after submit."""

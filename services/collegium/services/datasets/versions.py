@@ -79,8 +79,8 @@ class VersionService:
             dataset = owned(uow, group, name)
             before = _version(uow, group, name, number, lock=True)
             require(by.actor, Operation.DATASET_DELETE, group, before.created_by)
-            waiting = uow.jobs.waiting_for_version(name, before.number)
-            held = [*uow.dataset_uses.live(name, version=before.number), *waiting]
+            uses, version = uow.dataset_uses, before.number
+            held = [*uses.live(name, version=version), *uses.waiting(name, version)]
             refuse_used(f"Version {number} of dataset {name}", held)
             after = replace(before, state=VersionState.DELETING, message="")
             if before.state is not VersionState.DELETING:
