@@ -197,13 +197,13 @@ class S3Store(S3Reader):
         to = self._keys.new(root, path)
         file, below = await asyncio.gather(self._bucket.head(item), self._bucket.any(item + "/"))
         place = Place(item, file, below, Work())
-        if place.free:
-            if (await self._look(root, path)).free:
-                raise NotFound("It is not in the trash")
-            return
         work = self._keys.work(root.owner)
         record, whole = self._copier.copying(work, item, to), self._copier.removing(work, item, to)
         if await self._bucket.head(whole) is None:
+            if place.free:
+                if (await self._look(root, path)).free:
+                    raise NotFound("It is not in the trash")
+                return
             if await self._bucket.head(record) is None:
                 await self._room(root, path, replace=False)
                 await self._copier.note(record, to)

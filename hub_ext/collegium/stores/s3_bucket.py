@@ -64,6 +64,7 @@ class Credentials:
 
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
     anonymous: bool = False
 
 
@@ -90,11 +91,11 @@ class Bucket:
         region: str,
         credentials: Callable[[], Credentials],
         *,
-        reach: Callable[[tuple[Any, ...]], None] | None = None,
+        reach: Callable[[str], str] | None = None,
         patience: float = 60.0,
         attempts: int = 4,
     ) -> None:
-        """``reach`` may refuse the address of a connection by raising OSError; there is no proxy then."""
+        """``reach`` says why nothing may be sent to an address, empty if something may; there is no proxy then."""
         self.name = name
         self._endpoint, self._region, self._credentials, self._reach = endpoint, region, credentials, reach
         self._patience, self._attempts = patience, attempts
@@ -102,6 +103,7 @@ class Bucket:
         self._lock = asyncio.Lock()
         self._clients: dict[str, Any] = {}
         self._used = Credentials()
+        self._refused = ""
 
     async def client(self, endpoint: str | None = None) -> Any:
         """The library's client for an endpoint, this bucket's if none is given."""
@@ -121,6 +123,7 @@ class Bucket:
                 endpoint_url=endpoint or None,
                 aws_access_key_id=used.access_key or None,
                 aws_secret_access_key=used.secret_key or None,
+                aws_session_token=used.session_token or None,
                 config=AioConfig(
                     signature_version=UNSIGNED if used.anonymous else "s3v4",
                     s3={"addressing_style": "path" if endpoint else "auto"},
@@ -132,7 +135,7 @@ class Bucket:
                     request_checksum_calculation="when_required",
                     response_checksum_validation="when_required",
                     proxies=None if self._reach is None else {},
-                    connector_args=None if self._reach is None else {"socket_factory": _guarded(self._reach)},
+                    connector_args=None if self._reach is None else {"socket_factory": self._socket},
                 ),
             )
             return await self._stack.enter_async_context(made)
@@ -145,7 +148,7 @@ class Bucket:
         try:
             return await self._once(client, verb, arguments)
         except Misconfigured:
-            if not await self._renewed():
+            if not await self._renewed(client):
                 raise
         return await self._once(await self.client(), verb, arguments)
 
@@ -153,18 +156,31 @@ class Bucket:
         try:
             answer: dict[str, Any] = await getattr(client, verb)(Bucket=self.name, **arguments)
             return answer
+        except EndpointConnectionError as error:
+            if self._refused:
+                raise Misconfigured(f"The S3 server {self._refused}") from None
+            raise refusal(error, self.name) from None
         except Exception as error:
             raise refusal(error, self.name) from None
 
-    async def _renewed(self) -> bool:
-        """Are the keys others than those in use? Then the next call takes them."""
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """For an address that may be reached, whatever led there: a name, a redirect or plain digits."""
+        family, kind, protocol, _, address = info
+        assert self._reach is not None
+        self._refused = self._reach(str(address[0]))
+        if self._refused:
+            raise OSError(self._refused)
+        return socket.socket(family, kind, protocol)
+
+    async def _renewed(self, refused: Any) -> bool:
+        """Are the keys others than those that were refused? Then the next call takes them."""
         try:
             now = await asyncio.to_thread(self._credentials)
         except DomainError:
             return False
         async with self._lock:
-            changed = now != self._used
-            if changed:
+            changed = self._clients.get(self._endpoint) is not refused or now != self._used
+            if now != self._used:
                 self._clients.clear()
         return changed
 
@@ -275,17 +291,6 @@ class Bucket:
         """Let go of connections."""
         self._clients.clear()
         await self._stack.aclose()
-
-
-def _guarded(reach: Callable[[tuple[Any, ...]], None]) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """Makes sockets for addresses that may be reached: whatever led there, a name, a redirect or plain digits."""
-
-    def make(info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, address = info
-        reach(address)
-        return socket.socket(family, kind, protocol)
-
-    return make
 
 
 def refusal(error: BaseException, bucket: str) -> DomainError:

@@ -17,24 +17,20 @@ from collegium.stores.s3_bucket import Bucket, Found, short
 
 #: Copies at once.
 AT_ONCE = 8
-#: A record that nobody went on with for so long is swept.
-ABANDONED = timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is being copied (hidden where it goes) or removed after a move (hidden where it was), as hashes of keys."""
+    """Hashes of keys that are hidden: where something is being copied to, and where it was once it is moved."""
 
-    copying: frozenset[tuple[str, str]] = frozenset()
-    removing: frozenset[tuple[str, str]] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     def hides(self, key: str) -> bool:
         """May nobody see what is at a key? So it is for all below."""
-        if not self.copying and not self.removing:
+        if not self.hidden:
             return False
-        at = {target for target, _ in self.copying} | {source for source, _ in self.removing}
         parts = key.split("/")
-        return any(short("/".join(parts[:count])) in at for count in range(1, len(parts) + 1))
+        return any(short("/".join(parts[:count])) in self.hidden for count in range(1, len(parts) + 1))
 
 
 class Copier:
@@ -42,17 +38,22 @@ class Copier:
 
     #: Objects up to this are copied by one call; larger ones in pieces.
     whole, piece = 1 << 30, 512 << 20
+    #: A record that nobody went on with for so long is swept.
+    abandoned = timedelta(days=2)
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
     async def work(self, work: str) -> Work:
         """What is going on, of one owner."""
-        copying, removing = set(), set()
+        copying: set[tuple[str, str]] = set()
+        removing: set[tuple[str, str]] = set()
         async for one in self._bucket.objects(work):
             kind, first, second = one.key[len(work) :].split("-")
             (removing if kind == "r" else copying).add((first, second))
-        return Work(frozenset(copying), frozenset(removing))
+        # A move is one step: with its second record the target is seen, whatever the first one says.
+        hidden = {target for target, source in copying if (source, target) not in removing}
+        return Work(frozenset(hidden | {source for source, _ in removing}))
 
     def copying(self, work: str, source: str, target: str) -> str:
         """The record that hides a target until it is whole."""
@@ -172,10 +173,10 @@ class Copier:
                 yield one, other
                 one, other = await anext(ours, None), await anext(theirs, None)
 
-    async def sweep(self, work: str, now: datetime | None = None) -> None:
+    async def sweep(self, work: str) -> None:
         """Remove what copies left that nobody went on with, and records of moves that are through."""
         async for record in self._bucket.objects(work):
-            if not record.key.startswith(work + "v-") and (now or datetime.now(UTC)) - record.modified > ABANDONED:
+            if not record.key.startswith(work + "v-") and datetime.now(UTC) - record.modified > self.abandoned:
                 hidden = (await self._bucket.get(record.key)).decode()
                 await self._bucket.clear(hidden + "/")
                 await self._bucket.delete([hidden, record.key])

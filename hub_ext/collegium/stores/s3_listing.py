@@ -55,7 +55,7 @@ class Listing:
             entries = [(one.key, entry_of(one, self._base)) for one in objects if one.key != prefix]
             entries += [(key, folder(key[len(self._base) : -1])) for key in folders]
             for key, entry in sorted(entries, key=lambda both: both[0].encode()):
-                if _usable(entry.path) and not self._hidden(key.rstrip("/")):
+                if usable(entry.path) and not self._hidden(key.rstrip("/")):
                     yield entry
 
     async def _best(
@@ -104,7 +104,7 @@ class Listing:
             above = _above(inner, path)
             # Only the way to here can be met again.
             told &= set(above)
-            if one.key == prefix or not _usable(inner.removesuffix("/")) or self._covered(above, inner):
+            if one.key == prefix or not usable(inner.removesuffix("/")) or self._covered(above, inner):
                 continue
             for each in above:
                 if each not in told:
@@ -127,7 +127,7 @@ def _above(inner: str, path: str) -> list[str]:
     return found[::-1]
 
 
-def _usable(path: str) -> bool:
+def usable(path: str) -> bool:
     """Can it be asked for? Others than we may have put keys there that are no paths."""
     try:
         return bool(path) and check_path(path) == path

@@ -31,7 +31,7 @@ class Place:
         return self.file is None and not self.folder
 
 
-@dataclass(frozen=True)
+@dataclass
 class S3File:
     """A file as it was when it was opened, or none any more: what was read until then was of one file in any case."""
 
