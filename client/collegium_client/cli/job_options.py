@@ -31,6 +31,13 @@ _OPTIONS = (
     ),
     click.option("-e", "--env", "environment", multiple=True, metavar="NAME=VALUE", help="Environment variable."),
     click.option("--secret", "secrets", multiple=True, metavar="NAME=SECRET", help="Variable with a group's secret."),
+    click.option(
+        "--dataset",
+        "datasets",
+        multiple=True,
+        metavar="NAME[@VERSION]",
+        help="Only these datasets, as they are or a version (a number or latest); all of the group's without.",
+    ),
     click.option("-d", "--dir", "directory", metavar="DIR", help="Take this directory of your home along."),
     click.option("--include", "files", multiple=True, metavar="PATH", help="Of the directory, only these files."),
     click.option("--timeout", metavar="TIME", help="Stop an attempt after 90 (seconds), 30m, 2h or 1d."),
@@ -92,6 +99,8 @@ def fill(job: dict[str, Any], command: tuple[str, ...], given: Mapping[str, Any]
     for name in ("image", "instance_type", "retries"):
         if given[name] is not None:
             job[name] = given[name]
+    if given["datasets"]:
+        job["datasets"] = list(given["datasets"])
     _fill_retry(job, given)
     if given["notify"]:
         job["notify"] = [_notify(text) for text in given["notify"]]
