@@ -96,18 +96,21 @@ export class FileCalls extends Http {
     await this.fetch(upload(group, id), { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } });
   };
 
-  /** Where tus begins, and where it goes on. */
-  uploadsUrl = (group: string): string => `${this.base}${of(group)}/uploads`;
-  uploadUrl = (group: string, id: string): string => this.base + upload(group, id);
+  /** Where tus begins, and where it goes on; whole addresses, for it compares them with what the service answers. */
+  uploadsUrl = (group: string): string => this.whole(`${of(group)}/uploads`);
+  uploadUrl = (group: string, id: string): string => this.whole(upload(group, id));
+
+  private whole(path: string): string {
+    return new URL(this.base + path, window.location.href).href;
+  }
 
   /** One request of tus, to an address that `uploadsUrl` or the service gave; refusals are answers here. */
   uploadRequest(address: string, init: Request): Promise<Response> {
-    const path = new URL(address, window.location.href).href;
-    const base = new URL(this.base, window.location.href).href;
-    if (!path.startsWith(`${base}/`)) {
+    const base = this.whole('');
+    if (!address.startsWith(`${base}/`)) {
       throw new Error('The service named an address for this upload that is not its own.');
     }
-    return this.answer(path.slice(base.length), init);
+    return this.answer(address.slice(base.length), init);
   }
 
   beginDirect = (group: string, body: api.UploadIn): Promise<api.UploadOut> =>

@@ -224,7 +224,8 @@ describe('worthwhile', () => {
   const request = (method: string) => ({ getMethod: () => method });
   const status = (code: number) => ({ getStatus: () => code });
   it('tries again what passes, and takes a refusal for one', () => {
-    expect(worthwhile(request('PATCH'), null)).toBe(true);
+    expect(worthwhile(request('PATCH'), null, new ApiError('network', 'lost'))).toBe(true);
+    expect(worthwhile(request('PATCH'), null, new Error('the file changed'))).toBe(false);
     expect(worthwhile(request('PATCH'), status(409))).toBe(true);
     expect(worthwhile(request('POST'), status(409))).toBe(false);
     expect(worthwhile(request('POST'), status(503))).toBe(true);

@@ -69,7 +69,7 @@ async function begin(client: Calls, group: string, path: string): Promise<Begun>
   if (!response.ok || !location) {
     throw await failure(response);
   }
-  const address = new URL(location, new URL(client.uploadsUrl(group), window.location.href)).href;
+  const address = new URL(location, client.uploadsUrl(group)).href;
   const id = decodeURIComponent(new URL(address).pathname.split('/').pop()!);
   return { address, id, offset: 0, next: 1 };
 }

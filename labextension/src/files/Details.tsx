@@ -25,13 +25,13 @@ export function Details(props: {
   React.useEffect(() => heading.current?.focus(), [path]);
   return (
     <aside
-      className="clg-details"
+      className="clg-file-details"
       aria-label="Details"
       data-testid="collegium-file-details"
       data-path={path}
       onKeyDown={event => event.key === 'Escape' && props.onClose()}
     >
-      <div className="clg-details-head">
+      <div className="clg-file-details-head">
         {value && <FileIcon name={sortOf(value)} />}
         <h3 ref={heading} tabIndex={-1}>
           {value?.name ?? path.split('/').pop()}
@@ -88,11 +88,11 @@ function Body(props: {
         />
       </div>
       {file && (
-        <div className="clg-details-preview" data-testid="collegium-preview" data-kind={entry.preview}>
+        <div className="clg-file-details-preview" data-testid="collegium-preview" data-kind={entry.preview}>
           <PreviewPart model={model} entry={entry} />
         </div>
       )}
-      <dl className="clg-facts clg-details-facts">
+      <dl className="clg-facts clg-file-details-facts">
         <div>
           <dt>Kind</dt>
           <dd>
@@ -127,12 +127,12 @@ function Body(props: {
       </dl>
       {file && <Checksum model={model} entry={entry} />}
       {entry.mounted_at && (
-        <div className="clg-details-copy">
+        <div className="clg-file-details-copy">
           <h4>Path in servers and jobs</h4>
           <CopyBox text={entry.mounted_at} label="Path in servers and jobs" testid="collegium-file-path" />
         </div>
       )}
-      <div className="clg-details-copy">
+      <div className="clg-file-details-copy">
         <h4>Address for programs</h4>
         <CopyBox
           text={entry.uri || uri(model.group, entry.path)}
@@ -151,7 +151,7 @@ function Checksum({ model, entry }: { model: FilesModel; entry: EntryDetail }): 
   const action = useAction();
   const sum = found ?? entry.sha256;
   return (
-    <div className="clg-details-copy">
+    <div className="clg-file-details-copy">
       <h4>Checksum (SHA-256)</h4>
       <Problem of={action.problem} />
       {sum ? (

@@ -92,6 +92,7 @@ function Row(props: { item: UploadItem; queue: UploadQueue; foreign: boolean }):
       data-sent={sent}
     >
       <div className="clg-upload-line">
+        {state === 'Done' && <Icon name="Succeeded" />}
         <span className="clg-upload-name" title={item.path}>
           {name}
         </span>
@@ -100,6 +101,7 @@ function Row(props: { item: UploadItem; queue: UploadQueue; foreign: boolean }):
           {parentOf(item.path)}
         </span>
         <span className="clg-spacer" />
+        {state === 'Done' && <span className="clg-hint">{bytes(file.size)}</span>}
         <Buttons item={item} queue={queue} name={name} />
       </div>
       {state !== 'Done' && state !== 'Conflict' && (
@@ -141,7 +143,7 @@ function Words({ item, percent }: { item: UploadItem; percent: number }): JSX.El
   const words = {
     Waiting: [bytes(file.size), 'waiting'],
     Paused: [`${bytes(sent)} of ${bytes(file.size)}`, 'paused'],
-    Done: [bytes(file.size), 'done'],
+    Done: [],
     Sending: [
       `${bytes(sent)} of ${bytes(file.size)}`,
       `${percent} %`,

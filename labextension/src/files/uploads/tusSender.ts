@@ -3,14 +3,13 @@
 import { Upload, type HttpRequest, type HttpResponse, type HttpStack } from 'tus-js-client';
 
 import type { FileCalls } from '../../fileCalls';
-import { failure, type ApiError, type Request } from '../../http';
+import { ApiError, failure } from '../../http';
 import { Pace } from './pace';
 import { PAUSES, settled, stopped, type Sender, type Sending } from './sender';
+import { readable, Sums } from './sums';
 
 /** So small a file goes with the request that begins the upload. */
 const SMALL = 4 * 1024 * 1024;
-/** Pieces up to this size get a checksum: they must be in memory for that. */
-const CHECKED = 32 * 1024 * 1024;
 const LARGEST = 64 * 1024 * 1024;
 
 type Calls = Pick<FileCalls, 'uploadsUrl' | 'uploadUrl' | 'uploadRequest' | 'upload'>;
@@ -29,7 +28,7 @@ class TusRun {
     private readonly sending: Sending
   ) {
     this.id = sending.id ?? '';
-    this.pace = new Pace(Math.min(chunkSize, LARGEST, CHECKED));
+    this.pace = new Pace(Math.min(chunkSize, LARGEST));
   }
 
   async run(): Promise<void> {
@@ -59,11 +58,11 @@ class TusRun {
         // What this browser remembers is kept by the queue, which knows more of it.
         storeFingerprintForResuming: false,
         retryDelays: [...PAUSES],
-        httpStack: new Stack(client, sent => {
+        httpStack: new Stack(client, new Sums(file), sent => {
           since = sent;
         }),
         onShouldRetry: error => {
-          const again = worthwhile(error.originalRequest, error.originalResponse);
+          const again = worthwhile(error.originalRequest, error.originalResponse, error.causingError);
           if (again) {
             this.pace.failed();
             upload.options.chunkSize = this.pace.size;
@@ -108,21 +107,26 @@ function refusal(error: unknown): Error | null {
 /** Is it the network, or the moment? A refusal of what was asked for stays one. */
 export function worthwhile(
   request: Pick<HttpRequest, 'getMethod'>,
-  response: Pick<HttpResponse, 'getStatus'> | null
+  response: Pick<HttpResponse, 'getStatus'> | null,
+  cause: Error | null = null
 ): boolean {
-  const status = response?.getStatus() ?? 0;
+  if (!response) {
+    return cause instanceof ApiError && cause.kind === 'network';
+  }
+  const status = response.getStatus();
   if (status === 507) {
     return false; // the disk does not grow by asking
   }
   // 409 of a piece: the service has more or less than we thought, and says how much when asked. 460: a broken piece.
   const passing = request.getMethod() === 'PATCH' ? [409, 423, 429, 460] : [423, 429];
-  return status === 0 || status === 408 || status >= 500 || passing.includes(status);
+  return status === 408 || status >= 500 || passing.includes(status);
 }
 
 /** Tus over the client's own fetch: with our token and its renewal, and without cookies. */
 class Stack implements HttpStack {
   constructor(
     private readonly client: Calls,
+    private readonly sums: Sums,
     private readonly starts: (at: number) => void
   ) {}
 
@@ -131,7 +135,7 @@ class Stack implements HttpStack {
   }
 
   createRequest(method: string, url: string): HttpRequest {
-    return new Asking(this.client, this.starts, method, url);
+    return new Asking(this.client, this.sums, this.starts, method, url);
   }
 }
 
@@ -141,6 +145,7 @@ class Asking implements HttpRequest {
 
   constructor(
     private readonly client: Calls,
+    private readonly sums: Sums,
     private readonly starts: (at: number) => void,
     private readonly method: string,
     private readonly url: string
@@ -160,18 +165,27 @@ class Asking implements HttpRequest {
   }
 
   async send(body: Blob | null): Promise<HttpResponse> {
-    const init: Request = { method: this.method, headers: this.headers, signal: this.scope.signal };
+    const start = Number(this.headers['Upload-Offset'] ?? 0);
     if (body) {
-      init.body = body;
-      if (globalThis.crypto?.subtle && body.size <= CHECKED) {
-        init.body = await body.arrayBuffer();
-        const digest = await crypto.subtle.digest('SHA-256', init.body);
-        this.headers['Upload-Checksum'] = `sha256 ${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
-      }
+      const sum = await this.sums.of(start, start + body.size);
+      Object.assign(this.headers, sum && { 'Upload-Checksum': sum });
     }
     this.starts(Date.now());
-    const response = await this.client.uploadRequest(this.url, init);
-    return new Answer(response, response.ok ? null : await failure(response));
+    try {
+      const response = await this.client.uploadRequest(this.url, {
+        method: this.method,
+        headers: this.headers,
+        signal: this.scope.signal,
+        // A blob: bytes in memory go several times slower.
+        ...(body && { body })
+      });
+      return new Answer(response, response.ok ? null : await failure(response));
+    } catch (error) {
+      if (body) {
+        await readable(body, 0, 1);
+      }
+      throw error;
+    }
   }
 
   abort(): Promise<void> {
