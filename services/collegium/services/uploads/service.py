@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from collegium.db import Database, UnitOfWork
-from collegium.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooLarge, shorten
-from collegium.domain.files import PLATFORM, EntryKind, name_of, parent_of
+from collegium.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, shorten
+from collegium.domain.files import PLATFORM
 from collegium.domain.groups import Actor
 from collegium.domain.policy import Operation, explain
-from collegium.domain.quota import WorkloadKind
-from collegium.domain.resources import MAX_AMOUNT, STORAGE, Resources
-from collegium.domain.uploads import Upload, UploadOptions, UploadState, new_upload_id, part_size_of
-from collegium.quota.ledger import Claim, Ledger
+from collegium.domain.uploads import Upload, UploadOptions, UploadState
 from collegium.services.by import By
-from collegium.services.files.places import Place, Places
+from collegium.services.files.places import Places
 from collegium.services.paging import number_cursor, read_number_cursor
 from collegium.services.refusals import Gone
+from collegium.services.uploads.beginning import Beginnings, require_size, reserve, reserve_ahead
 from collegium.services.uploads.ends import Ends, transfer_of
 from collegium.services.uploads.models import StoreOut, UploadOut, UploadPage
 from collegium.services.uploads.protocol import Asked, Checksum
@@ -28,8 +27,8 @@ from collegium.services.uploads.reception import Displaced, Reception, too_much
 from collegium.services.uploads.views import upload_out
 from collegium.stores.port import Transfer
 
-#: Room that is asked for at once where nobody said how much will come.
-STEP = 64 << 20
+#: How often is looked at an upload that others go on with at the same moment.
+TRIES = 5
 
 
 class UploadService:
@@ -47,7 +46,8 @@ class UploadService:
         clock: Callable[[], datetime],
         options: UploadOptions,
     ) -> None:
-        self._database, self._places, self._ends, self._clock = database, places, ends, clock
+        self._database, self._ends, self._clock = database, ends, clock
+        self._beginnings = Beginnings(database, places, clock, options)
         self.store, self.options = places.store, options
         self._receptions: dict[str, Reception] = {}
 
@@ -63,7 +63,7 @@ class UploadService:
 
     async def create(self, by: By, group: str, asked: Asked) -> Upload:
         """Begin one without any bytes. Raises InvalidInput, NotFound, Forbidden, Conflict, TooLarge, QuotaExceeded."""
-        upload = await self._insert(by, group, asked)
+        upload = await self._beginnings.make(by, group, asked)
         if upload.size == 0 and not upload.direct:
             return await self.complete(await self.settle(await self._begun(upload)))
         return upload
@@ -72,7 +72,9 @@ class UploadService:
         """Begin one whose first bytes follow at once; ``length`` of them, if that is known."""
         if asked.size is not None and (length or 0) > asked.size:
             raise too_much(asked.size, length or 0)
-        upload = await self._insert(by, group, asked, length or 0, 0 if checksum else None, secrets.token_hex(16))
+        upload = await self._beginnings.make(
+            by, group, asked, length or 0, 0 if checksum else None, secrets.token_hex(16)
+        )
         return self._receive(await self._begun(upload), length, checksum, fresh=True)
 
     async def go_on(
@@ -102,6 +104,12 @@ class UploadService:
 
     async def look(self, actor: Actor, group: str, upload_id: str) -> Upload:
         """Where to go on. A request that still sends is stopped: who asks has given it up."""
+        for _ in range(TRIES):
+            with contextlib.suppress(Displaced):
+                return await self._look(actor, group, upload_id)
+        raise displaced()
+
+    async def _look(self, actor: Actor, group: str, upload_id: str) -> Upload:
         row = await self._alone(actor, group, upload_id)
         if row.state is UploadState.FAILED:
             raise _gone(row)
@@ -153,70 +161,6 @@ class UploadService:
         if done.state is UploadState.FAILED:
             raise Conflict(f"The upload became no file: {done.message}", state=done.state.value)
         return done
-
-    async def _insert(
-        self, by: By, group: str, asked: Asked, length: int = 0, unverified: int | None = None, sender: str = ""
-    ) -> Upload:
-        if self.options.max_size and (asked.size or length) > self.options.max_size:
-            most = self.options.max_size
-            raise TooLarge(f"The platform takes files of at most {most} bytes; {asked.size} were declared.", limit=most)
-        if asked.direct and not self.store.direct:
-            raise Conflict("The store of this installation takes no parts directly; send them here.", field="direct")
-        place = await self._places.find_new(group, asked.path)
-        await self._refuse_conflict(place, asked)
-        moment = self._clock()
-        upload = Upload(
-            id=new_upload_id(),
-            group=group,
-            user=by.actor.user,
-            path=place.shown,
-            root=place.root,
-            inner=place.path,
-            size=asked.size,
-            created_at=moment,
-            expires_at=moment + self.options.age,
-            replace=asked.replace,
-            sha256=asked.sha256,
-            metadata=asked.metadata,
-            part_size=part_size_of(asked.size or 0) if asked.direct else None,
-            unverified=unverified,
-            sender=sender,
-        )
-
-        def insert(uow: UnitOfWork) -> None:
-            self._reserve(uow, upload, asked.size if asked.size is not None else length)
-            uow.uploads.insert(upload)
-
-        await self._database.writing(insert)
-        return upload
-
-    async def _refuse_conflict(self, place: Place, asked: Asked) -> None:
-        """Say now what would be in the way at the end; who comes in between is in the way then."""
-        if place.store is not self.store:
-            raise Forbidden(f"{place.base} is read from elsewhere and cannot be written.", path=shorten(place.shown))
-        for path in (parent_of(place.path), place.path):
-            try:
-                entry = await place.store.stat(place.root, path)
-            except NotFound:
-                continue
-            if path != place.path and entry.kind is EntryKind.FILE:
-                raise Conflict(f"path: {place.show(path)} is a file, not a folder", field="path")
-            if path == place.path and entry.kind is EntryKind.FOLDER:
-                raise Conflict(f"path: {place.shown} is a folder", field="path")
-            if path == place.path and not asked.replace:
-                raise Conflict(f"path: there is a file {place.shown} already; ask for replace", field="path")
-
-    def _reserve(self, uow: UnitOfWork, upload: Upload, size: int) -> None:
-        owner = upload.root.owner
-        if owner == PLATFORM:
-            return
-        resources, label = Resources({STORAGE: size}), name_of(upload.path)[:120]
-        decision = Ledger().reserve(
-            uow, Claim(owner, upload.user, WorkloadKind.UPLOAD, upload.id, resources, label=label)
-        )
-        if not decision.granted:
-            raise decision.error()
-        Ledger().bind(uow, WorkloadKind.UPLOAD, upload.id)
 
     async def _begun(self, upload: Upload) -> Upload:
         """The store knows of it. Its word is kept with the next change of the row; asked twice, it says the same."""
@@ -296,20 +240,8 @@ class UploadService:
 
     async def grow(self, upload: Upload, needed: int) -> int:
         """Room for an upload of unknown length: a step ahead, or as much as is needed; raises QuotaExceeded."""
-        if self.options.max_size and needed > self.options.max_size:
-            most = self.options.max_size
-            raise TooLarge(f"The platform takes files of at most {most} bytes; {needed} came.", limit=most)
-
-        def reserve(uow: UnitOfWork) -> int:
-            ahead = min(needed + STEP, MAX_AMOUNT)
-            claim = Claim(upload.root.owner, upload.user, WorkloadKind.UPLOAD, upload.id, Resources({STORAGE: ahead}))
-            if upload.root.owner == PLATFORM or Ledger().reserve(uow, claim).granted:
-                Ledger().bind(uow, WorkloadKind.UPLOAD, upload.id)
-                return ahead
-            self._reserve(uow, upload, needed)
-            return needed
-
-        return await self._database.writing(reserve)
+        require_size(self.options, needed)
+        return await self._database.writing(lambda uow: reserve_ahead(uow, upload, needed))
 
     def _take(
         self, uow: UnitOfWork, upload: Upload, offset: int, size: int | None, length: int | None, checked: bool
@@ -331,10 +263,9 @@ class UploadService:
         if total is not None and offset + (length or 0) > total:
             raise too_much(total, offset + (length or 0))
         if row.size is None:
-            most, asked = self.options.max_size, total if total is not None else offset + (length or 0)
-            if most and asked > most:
-                raise TooLarge(f"The platform takes files of at most {most} bytes; {asked} were declared.", limit=most)
-            self._reserve(uow, upload, asked)
+            asked = total if total is not None else offset + (length or 0)
+            require_size(self.options, asked)
+            reserve(uow, upload, asked)
         taken = replace(
             row,
             size=total,
