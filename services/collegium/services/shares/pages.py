@@ -129,7 +129,7 @@ class ShareHandler(SharePageBase):
         self.page(
             "share.html",
             token=quote(token, safe=""),
-            name=name_of(below) or name_of(opened.share.path),
+            title=name_of(below) or name_of(opened.share.path),
             top=name_of(opened.share.path),
             path=below,
             up=parent_of(below) if below else None,
