@@ -54,6 +54,12 @@ def _status(pid: int, name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
+def processor(pid: int) -> float:
+    """Seconds of processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def make_file(path: Path, size: int) -> None:
     """Bytes that nothing can make smaller, and that are in memory afterwards."""
     block = random.Random(1).randbytes(64 * MIB)
@@ -99,6 +105,8 @@ class Client:
 
     def upload(self, source: Path, path: str, chunk: int) -> float:
         """Send a file by tus in requests of this size; the seconds until it is visible."""
+        # A proxy may have closed the one of the upload before.
+        self.connection.close()
         begun = time.perf_counter()
         size = source.stat().st_size
         metadata = f"path {base64.b64encode(path.encode()).decode()},replace {base64.b64encode(b'true').decode()}"

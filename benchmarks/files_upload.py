@@ -19,7 +19,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.files import MIB, Client, installed, make_file, peak, rate, reset_peak, service_process, settle, timed
+from benchmarks.files import (
+    MIB,
+    Client,
+    installed,
+    make_file,
+    peak,
+    processor,
+    rate,
+    reset_peak,
+    service_process,
+    settle,
+    timed,
+)
 from benchmarks.report import percentile, ratio, table
 from benchmarks.running import environment, folder, free_port, server
 
@@ -89,24 +101,26 @@ def main() -> None:
         }
         taken: dict[str, list[float]] = {name: [] for name in ways}
         grown: dict[str, int] = dict.fromkeys(ways, 0)
+        used: dict[str, float] = dict.fromkeys(ways, 0.0)
         for _ in range(rounds):
             for name, way in ways.items():
                 for left in (place / "copy", made.state / "files/physics/files/file"):
                     left.unlink(missing_ok=True)
                 settle()
-                before = reset_peak(pid)
+                before, used_before = reset_peak(pid), processor(pid)
                 taken[name].append(way())
+                used[name] += (processor(pid) - used_before) / rounds
                 grown[name] = max(grown[name], peak(pid) - before)
         there = made.state / "files/physics/files/file"
         subprocess.run(["cmp", source, there], check=True)
         theirs = [send_to_jupyter(port, less) for _ in range(rounds)]
         ours = [client.upload(less, "less", chunk) for _ in range(rounds)]
     bare = percentile(taken["dd conv=fsync"], 0.5)
-    rows = [("", "median", "rate", "rate to dd's", "service's memory grows by")]
+    rows = [("", "median", "rate", "rate to dd's", "service's processor", "its memory grows by")]
     for name, seconds in taken.items():
         middle = percentile(seconds, 0.5)
-        growth = "–" if name.startswith("dd") else f"{grown[name] / MIB:.1f} MiB"
-        rows.append((name, f"{middle:.2f} s", rate(size * MIB, middle), ratio(bare, middle), growth))
+        cost = ("–", "–") if name.startswith("dd") else (f"{used[name]:.2f} s", f"{grown[name] / MIB:.1f} MiB")
+        rows.append((name, f"{middle:.2f} s", rate(size * MIB, middle), ratio(bare, middle), *cost))
     table(f"Upload of {size:,} MiB, {rounds} of each, in turns", rows, ["tornado"])
     one, other = percentile(ours, 0.5), percentile(theirs, 0.5)
     rows = [("", "median", "rate", "rate to Jupyter Server's")]

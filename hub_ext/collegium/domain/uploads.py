@@ -90,7 +90,8 @@ class UploadOptions:
 
     max_size: int = 0
     age: timedelta = timedelta(days=7)
-    chunk_size: int = 8 * MiB
+    #: A request costs a few transactions; what came of one that is cut off is kept, so that large ones lose nothing.
+    chunk_size: int = 64 * MiB
 
 
 def new_upload_id() -> str:

@@ -63,6 +63,8 @@ from collegium.services.volumes import handlers as volumes
 
 #: More than this is not even read to be refused.
 MAX_READ = 128 << 20
+#: Bytes that are taken from a connection at once.
+READ_AT_ONCE = 256 << 10
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -251,7 +253,7 @@ def serve(app: Application) -> HTTPServer:
         max_header_size=32768,
         max_body_size=MAX_READ,
         max_buffer_size=MAX_READ,
-        chunk_size=65536,
+        chunk_size=READ_AT_ONCE,
         idle_connection_timeout=3600,
         body_timeout=300,
     )

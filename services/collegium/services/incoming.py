@@ -9,6 +9,8 @@ from collegium.domain.errors import DomainError, Unavailable
 
 #: Bytes that wait between the connection and whoever takes them. When it is full, the sender waits.
 BUFFER = 1 << 20
+#: Pieces smaller than this on the average are handed on together.
+SMALL = 32 << 10
 
 
 class CutOff(Unavailable):
@@ -55,17 +57,24 @@ class Incoming:
         self._size = 0
         self._changed.set()
 
+    def _check(self) -> None:
+        """Raise why no more is to come, at once; what came before a mere end of the connection is still handed on."""
+        if self._cut is not None and not isinstance(self._cut, CutOff):
+            raise self._cut
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
-            if self._cut is not None and not isinstance(self._cut, CutOff):
-                raise self._cut
+            self._check()
             if self._pieces:
-                # Many small ones as one: each costs a thread's turn.
-                piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-                self._pieces.clear()
+                pieces, self._pieces = self._pieces, []
+                # Many small ones as one: each costs several turns. Large ones would cost being copied.
+                if self._size < SMALL * len(pieces):
+                    pieces = [b"".join(pieces)]
                 self._size = 0
                 self._changed.set()
-                yield piece
+                for piece in pieces:
+                    self._check()
+                    yield piece
             elif self._cut is not None:
                 raise self._cut
             elif self._ended:
