@@ -54,7 +54,11 @@ function Row({ dataset }: { dataset: PlatformDataset }): JSX.Element {
     <tr data-dataset={name}>
       <td>
         <a href={`#/datasets/${encodeURIComponent(name)}`}>{title}</a>
-        {title !== name && <code className="clg-hint"> {name}</code>}
+        {title !== name && (
+          <div>
+            <code className="clg-hint">{name}</code>
+          </div>
+        )}
         {dataset.deleting && <Badge word="being deleted" tone="warn" />}
         <Tags tags={dataset.tags} />
       </td>

@@ -69,7 +69,7 @@ function Row({ volume, onResize }: { volume: VolumeOut; onResize: () => void }):
         {VOLUME_KINDS[volume.kind]}
         <div className="clg-hint clg-path">{volume.name}</div>
       </td>
-      <td>{volume.group ?? <span className="clg-hint">–</span>}</td>
+      <td>{volume.group ?? <span className="clg-hint">all groups</span>}</td>
       <td>{volume.user ?? <span className="clg-hint">–</span>}</td>
       <td className="clg-volume-used">
         {fillText(volume)}

@@ -138,7 +138,11 @@ function Row(props: { dataset: DatasetSummary; actions: Actions; group: string }
         >
           {title}
         </button>
-        {title !== dataset.name && <code className="clg-hint"> {dataset.name}</code>}
+        {title !== dataset.name && (
+          <div>
+            <code className="clg-hint">{dataset.name}</code>
+          </div>
+        )}
         {dataset.description && <p className="clg-hint clg-one-line">{dataset.description}</p>}
         <Tags tags={dataset.tags} />
       </td>

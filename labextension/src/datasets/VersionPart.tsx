@@ -78,7 +78,11 @@ function TablePart({ table }: { table: TableOut }): JSX.Element {
           <thead>
             <tr>
               {table.columns.map(column => (
-                <th key={column.name} scope="col">
+                <th
+                  key={column.name}
+                  scope="col"
+                  className={numeric(column.type) ? 'clg-cell-number' : undefined}
+                >
                   {column.name}
                   <div className="clg-hint clg-code">{column.type}</div>
                 </th>
@@ -89,7 +93,7 @@ function TablePart({ table }: { table: TableOut }): JSX.Element {
             {table.sample.map((row, index) => (
               <tr key={index}>
                 {row.map((value, at) => (
-                  <td key={at} className={typeof value === 'number' ? 'clg-cell-number' : undefined}>
+                  <td key={at} className={numeric(table.columns[at]?.type) ? 'clg-cell-number' : undefined}>
                     {value === null ? <span className="clg-hint">null</span> : cellText(value)}
                   </td>
                 ))}
@@ -100,6 +104,11 @@ function TablePart({ table }: { table: TableOut }): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** Numbers stand one below the other, whatever their length. */
+function numeric(type: string | undefined): boolean {
+  return /^(integer|number|u?int|float|double|decimal)/.test(type ?? '');
 }
 
 /** Its files; asked for when somebody wants to see them. */
