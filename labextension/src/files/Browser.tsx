@@ -100,6 +100,7 @@ export function Browser(
             model={model}
             height={compact ? ROW.compact : ROW.wide}
             renaming={renaming}
+            shown={shown}
             onOpen={onOpen}
             onUp={() => path && path !== props.root?.path && go(parentOf(path))}
             onRename={setRenaming}

@@ -20,6 +20,8 @@ interface Props {
   model: FilesModel;
   height: number;
   renaming: string | null;
+  /** Path of the one whose details are shown. */
+  shown: string;
   onOpen: (entry: Entry) => void;
   onUp: () => void;
   onRename: (path: string | null) => void;
@@ -125,6 +127,7 @@ export function FileGrid(props: Props): JSX.Element {
               active={index === at}
               chosen={selection.chosen.has(entry.path)}
               renaming={props.renaming === entry.path}
+              shown={props.shown === entry.path}
               {...events}
             />
           );

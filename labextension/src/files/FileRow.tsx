@@ -25,6 +25,7 @@ interface Props extends RowEvents {
   active: boolean;
   chosen: boolean;
   renaming: boolean;
+  shown: boolean;
 }
 
 /** What is dragged inside the page says so by this type; its paths are known to the model. */
@@ -77,6 +78,7 @@ function Row(props: Props): JSX.Element {
       data-path={entry.path}
       data-kind={entry.kind}
       data-testid="collegium-file-row"
+      data-shown={props.shown}
       aria-rowindex={index + 2}
       aria-selected={chosen}
       tabIndex={props.active ? 0 : -1}

@@ -119,11 +119,8 @@ function Row(props: { item: UploadItem; queue: UploadQueue; foreign: boolean }):
           />
         </div>
       )}
-      {state === 'Conflict' ? (
-        <Conflict item={item} queue={queue} />
-      ) : (
-        <Words item={item} percent={percent} />
-      )}
+      {state === 'Conflict' && <Conflict item={item} queue={queue} />}
+      {state !== 'Conflict' && state !== 'Done' && <Words item={item} percent={percent} />}
     </li>
   );
 }
