@@ -58,6 +58,7 @@
 {{- fail (printf "admin.user is %q: catalog.users has no platform_admin of that name; there are: %s" $v.admin.user (join ", " $admins | default "none")) -}}
 {{- end -}}
 {{- include "collegium.checkMail" . -}}
+{{- include "collegium.checkFiles" . -}}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
 {{- fail "ingress.hosts is empty: name at least one host" -}}
 {{- end -}}

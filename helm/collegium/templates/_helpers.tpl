@@ -55,6 +55,11 @@ app.kubernetes.io/instance: {{ include "collegium.instance" . }}
 {{- .Values.files.existingClaim | default (include "collegium.name" (list . "files")) -}}
 {{- end }}
 
+{{- /* Not empty if datasets may lie where the controller has to make volumes for them. */ -}}
+{{- define "collegium.twins" -}}
+{{- with .Values.datasets -}}{{- if or .nfsServers .hostPaths .csi -}}twins{{- end -}}{{- end -}}
+{{- end }}
+
 {{- /* Secrets: their names, ours or the operator's. */ -}}
 {{- define "collegium.databaseSecret" -}}
 {{- .Values.database.existingSecret | default (include "collegium.name" (list . "postgresql")) -}}
@@ -186,6 +191,9 @@ resources:
 {{- if include "collegium.withKeycloak" . }}
 - {name: COLLEGIUM_KEYCLOAK, value: /etc/collegium/config/keycloak.json}
 {{- end }}
+{{- if include "collegium.onS3" . }}
+- {name: COLLEGIUM_FILES, value: /etc/collegium/config/files.json}
+{{- end }}
 - {name: HOME, value: /tmp}
 {{- end }}
 
@@ -217,6 +225,9 @@ resources:
   "start_deadline" (int $v.groups.startDeadline)
   "kueue_queues" ($v.groups.kueueQueues | default dict)
   "headroom" $v.groups.headroom
+  "dataset_nfs_servers" ($v.datasets.nfsServers | default list)
+  "dataset_host_paths" ($v.datasets.hostPaths | default list)
+  "dataset_csi" (ternary (dict "csi" $v.datasets.csi "mountOptions" ($v.datasets.csiMountOptions | default list)) dict (not (empty $v.datasets.csi)))
   "node_selector" ($v.groups.nodeSelector | default dict)
   "tolerations" ($v.groups.tolerations | default list)
   "internet" $v.groups.internet

@@ -13,6 +13,8 @@ args:
   - --backend=kubernetes
   - --address=0.0.0.0
   - --port=10101
+  # Where runs of jobs reach it, which is where servers do.
+  - --CollegiumService.service_address={{ include "collegium.publicUrl" $root }}
   {{- if eq $role "controller" }}
   {{- with $root.Values.auth.revocation }}
   - --CollegiumService.revocation_grace={{ int .grace }}
@@ -69,6 +71,9 @@ volumeMounts:
   {{- with include "collegium.mailMounts" $root }}
   {{- . | nindent 2 }}
   {{- end }}
+  {{- with include "collegium.filesMounts" $root }}
+  {{- . | nindent 2 }}
+  {{- end }}
   - {name: files, mountPath: /srv/collegium/files}
   - {name: state, mountPath: /var/lib/collegium}
   - {name: tmp, mountPath: /tmp}
@@ -77,7 +82,7 @@ volumeMounts:
 {{- /* What a role alone gets to see of others' secrets, as sources of a volume: (list . role). */ -}}
 {{- define "collegium.serviceSecrets" -}}
 {{- $mail := include "collegium.mailSecret" (index . 0) -}}
-{{- compact (list (include "collegium.keycloakSecret" .) $mail) | join "\n" -}}
+{{- compact (list (include "collegium.keycloakSecret" .) $mail (include "collegium.filesSecret" (index . 0))) | join "\n" -}}
 {{- end }}
 
 {{- /* (list . role) */ -}}
@@ -94,6 +99,9 @@ volumeMounts:
       {{- if $root.Values.mail.host }}
       - {key: mail.json, path: mail.json}
       {{- end }}
+      {{- if include "collegium.onS3" $root }}
+      - {key: files.json, path: files.json}
+      {{- end }}
 {{- with include "collegium.serviceSecrets" . }}
 - name: secrets
   projected:
@@ -105,6 +113,9 @@ volumeMounts:
 {{- . | nindent 0 }}
 {{- end }}
 {{- with include "collegium.mailVolumes" $root }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- with include "collegium.filesVolumes" $root }}
 {{- . | nindent 0 }}
 {{- end }}
 - name: files
@@ -155,6 +166,7 @@ volumeMounts:
 {{- define "collegium.serviceConfig" -}}
 {{- include "collegium.kubernetes" . -}}
 {{- if include "collegium.withKeycloak" . -}}{{- include "collegium.keycloak" . -}}{{- end -}}
+{{- if include "collegium.onS3" . -}}{{- include "collegium.files" . -}}{{- end -}}
 {{- end }}
 {{- define "collegium.roleConfig" -}}
 {{- include "collegium.serviceConfig" (index . 0) -}}

@@ -28,7 +28,13 @@ class S3Store(S3Reader):
 
     def __init__(self, settings: FileSettings) -> None:
         self.direct = settings.direct
-        bucket = Bucket(settings.bucket, settings.endpoint, settings.region, lambda: _credentials(settings))
+        bucket = Bucket(
+            settings.bucket,
+            settings.endpoint,
+            settings.region,
+            lambda: _credentials(settings),
+            ca_file=settings.ca_file,
+        )
         super().__init__(bucket, Keys(settings.prefix))
         public = settings.public_endpoint or settings.endpoint
         self._uploads = Uploads(self._bucket, self._keys, self._copier, self.direct, public)

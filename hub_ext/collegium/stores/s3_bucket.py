@@ -92,13 +92,14 @@ class Bucket:
         credentials: Callable[[], Credentials],
         *,
         reach: Callable[[str], str] | None = None,
+        ca_file: str = "",
         patience: float = 60.0,
         attempts: int = 4,
     ) -> None:
         """``reach`` says why nothing may be sent to an address, empty if something may; there is no proxy then."""
         self.name = name
         self._endpoint, self._region, self._credentials, self._reach = endpoint, region, credentials, reach
-        self._patience, self._attempts = patience, attempts
+        self._patience, self._attempts, self._ca_file = patience, attempts, ca_file
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
         self._clients: dict[str, Any] = {}
@@ -121,6 +122,7 @@ class Bucket:
                 "s3",
                 region_name=self._region or "us-east-1",
                 endpoint_url=endpoint or None,
+                verify=self._ca_file or None,
                 aws_access_key_id=used.access_key or None,
                 aws_secret_access_key=used.secret_key or None,
                 aws_session_token=used.session_token or None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from collegium.domain.errors import InvalidInput
+from collegium.domain.files import check_path
 
 VARIABLE = "COLLEGIUM_FILES"
+_ENDPOINT = re.compile(r"https?://[^/?#@\s]+/?")
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,28 @@ class FileSettings:
     direct: bool = False
     #: Scheme and host of the S3 server as browsers reach it; empty is ``endpoint``.
     public_endpoint: str = ""
+    #: Authorities to trust instead of the usual ones, in PEM.
+    ca_file: str = ""
 
     def __post_init__(self) -> None:
         if self.store not in ("posix", "s3"):
             raise InvalidInput("files.store", "must be posix or s3", self.store)
         if self.store == "s3" and not self.bucket:
             raise InvalidInput("files.bucket", "is needed for s3")
+        if check_path(self.prefix, "files.prefix") != self.prefix.strip("/"):
+            raise InvalidInput("files.prefix", "must be the beginning of keys, such as collegium/lab", self.prefix)
+        if self.store == "posix":
+            for name in ("bucket", "endpoint", "access_key_file", "secret_key_file", "direct", "public_endpoint"):
+                if getattr(self, name):
+                    raise InvalidInput(f"files.{name}", "is for files.store s3", getattr(self, name))
+        elif self.folder:
+            raise InvalidInput("files.folder", "is for files.store posix", self.folder)
+        if bool(self.access_key_file) != bool(self.secret_key_file):
+            missing = "secret_key_file" if self.access_key_file else "access_key_file"
+            raise InvalidInput(f"files.{missing}", "is needed: there are two keys, or none")
+        for name in ("endpoint", "public_endpoint"):
+            if (text := getattr(self, name)) and not _ENDPOINT.fullmatch(text):
+                raise InvalidInput(f"files.{name}", "must be scheme and host, such as https://s3.example.org", text)
 
     def on_disk(self, default: Path) -> Path | None:
         """Where the trees are in this machine's file system, if they are; ``default`` if the settings name no place."""
