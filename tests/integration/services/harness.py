@@ -287,6 +287,7 @@ async def running_service(
         await server.close_all_connections()
         await asyncio.sleep(0)
         await context.file_parts.close()
+        await context.dataset_parts.close()
         folder.cleanup()
         await close_hub_client()
 

@@ -15,19 +15,24 @@ from tornado.web import RequestHandler
 
 from collegium.db import Database, UnitOfWork
 from collegium.db.engine import now
-from collegium.domain.files import Root
-from collegium.domain.groups import Group, Role
+from collegium.domain.catalog import AccessMode, Dataset, SourceKind
+from collegium.domain.datasets import DatasetVersion, VersionState
+from collegium.domain.files import EntryKind, Root
+from collegium.domain.groups import Group, ManagedBy, Role
 from collegium.domain.invitations import Invitation, hash_token, new_token
 from collegium.domain.names import new_id
 from collegium.domain.notifications import Channel, ChannelKind
 from collegium.domain.policy import POLICY, Operation
 from collegium.domain.secrets import Secret
+from collegium.domain.shares import Share
+from collegium.domain.uploads import Upload
 from collegium.services.app import ROUTES, Route, build_app, check_routes
 from collegium.services.endpoint import Endpoint
 from collegium.services.handlers import BaseHandler
 from integration.services.fake_broker import FakeBroker
 from integration.services.harness import BODY, MEMBERS, PREFIX, FakeHub, Service, running_service, scopes_of
 from support.policy_table import OPERATIONS, Caller, is_public, verdict
+from support.tus import CONTENT, VERSION
 
 TOKEN = new_token()
 SCHEDULE = {"name": "nightly", "recurrence": {"kind": "interval", "every": 86400}, "template": BODY, "overlap": "allow"}
@@ -60,6 +65,13 @@ BODIES: dict[Operation, object] = {
     Operation.USER_UPDATE: {"enabled": True},
     Operation.USER_MAIL: {"actions": ["VERIFY_EMAIL"]},
     Operation.USER_GROUPS: {"groups": []},
+    Operation.SHARE_CREATE: {"path": "there.txt"},
+    Operation.DATASET_EDIT: {},
+    Operation.DATASET_VERSION: {},
+    Operation.DATASET_GRANT: {},
+    Operation.DATASET_DEFINE: {},
+    Operation.VOLUME_RESIZE: {"name": "nosuch", "size": "1Ti"},
+    Operation.PLATFORM_SECRET_PUT: {"value": "of nobody's concern"},
     Operation.USER_IMPORT: {"csv": "username\nsue\n"},
 }
 #: The same of operations that stand for several requests, by the ends of their paths; content is no JSON.
@@ -69,6 +81,10 @@ FILE_BODIES: dict[str, object] = {
     "/files/copy": {"source": "gone", "target": "copied"},
     "/files/delete": {"paths": ["gone"]},
     "/restore": {},
+    "/files/uploads": {"path": "uploaded", "size": 1, "replace": True},
+    "/parts": {"numbers": [1]},
+    "/datasets": {"name": "made-data", "kind": "managed"},
+    "/copy": {"paths": ["gone"]},
 }
 #: Queries of those that need one.
 QUERIES = dict.fromkeys(
@@ -76,15 +92,16 @@ QUERIES = dict.fromkeys(
 )
 #: What can be done to the same object once only.
 ONCE = {Operation.JOB_CANCEL, Operation.SCHEDULE_DELETE, Operation.CHANNEL_DELETE, Operation.SECRET_DELETE}
+ONCE |= {Operation.DATASET_DELETE, Operation.FILE_UPLOAD}
 #: Objects that are somebody's.
-OWNED = ("{job}", "{schedule}", "{sweep}")
+OWNED = ("{job}", "{schedule}", "{sweep}", "{dataset}", "{upload}", "{share}")
 USERS = [*MEMBERS, "zoe", "root", "nobody"]
 GROUPS = ["physics", "chemistry", "nosuch", "Not A Group!"]
 
 
 def test_the_description_covers_the_policy_table() -> None:
     described = {operation for _, _, operation in OPERATIONS}
-    assert described == set(Operation) - {Operation.SERVER_START, Operation.PAGE_READ}
+    assert described == set(Operation) - {Operation.SERVER_START, Operation.PAGE_READ, Operation.SHARE_OPEN}
 
 
 @pytest.fixture
@@ -130,6 +147,9 @@ async def status(client: httpx.AsyncClient, method: str, url: str, operation: Op
     found = [body for end, body in FILE_BODIES.items() if url.endswith(end)] + [BODIES.get(operation)]
     content = None if found[0] is None else json.dumps(found[0])
     headers = {"Content-Type": "application/json"} if content else {}
+    if "/files/uploads" in url:
+        # In the protocol's own words, where there are some.
+        headers |= VERSION if method != "patch" else {**CONTENT, "Upload-Offset": "0"}
     request = client.build_request(method.upper(), url, content=content, headers=headers)
     answer = await client.send(request, stream=True)
     try:
@@ -148,6 +168,34 @@ def channel_in(uow: UnitOfWork, group: str) -> None:
     if uow.channels.named(group, "hook") is None:
         made = Channel(new_id("chn"), group, "hook", ChannelKind.EMAIL, "ada", now(), now(), ("ada@example.org",))
         uow.channels.insert(made)
+
+
+def upload_in(uow: UnitOfWork, owner: str) -> None:
+    """One of physics; there may have been one, and it was given up."""
+    if uow.uploads.get("physics", f"upl-{owner}") is None:
+        about = ("physics", owner, "u.txt", Root("physics"), "u.txt", 1, now(), now() + timedelta(days=7))
+        uow.uploads.insert(Upload(f"upl-{owner}", *about))
+
+
+def share_in(uow: UnitOfWork, owner: str) -> None:
+    """One of physics."""
+    if uow.shares.get(f"shr-{owner}") is None:
+        about = ("physics", "there.txt", EntryKind.FILE, "", owner, now(), now() + timedelta(days=7))
+        uow.shares.insert(Share(f"shr-{owner}", *about))
+
+
+def dataset_in(uow: UnitOfWork, owner: str) -> int:
+    """One of physics with a version, made by ``owner``; it may have been deleted. Answers with the version's number."""
+    name, of = f"data-{owner}", "physics"
+    if uow.datasets.get(name) is None:
+        uow.datasets.remove(name)
+        made = Dataset(name, name, SourceKind.MANAGED, {}, managed_by=ManagedBy.API, owner=of, created_by=owner)
+        uow.datasets.insert(made)
+        uow.datasets.grant(of, name, AccessMode.READ_WRITE)
+        number = uow.dataset_versions.next_number(name)
+        uow.dataset_versions.insert(DatasetVersion(name, number, VersionState.FAILED, owner, now(), owner=of))
+    uow.datasets.revoke("chemistry", name)
+    return next(v.number for v in uow.dataset_versions.page(name, 1000) if v.created_by == owner)
 
 
 def secret_of(group: str) -> Secret:
@@ -187,6 +235,13 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
         broker.add("sue")  # who may have been deleted
         if "{channel}" in path and group in ("physics", "chemistry"):
             await service.database.writing(lambda uow: channel_in(uow, group))
+        if "{upload}" in path:
+            await service.database.writing(lambda uow: upload_in(uow, owner))
+        if "{share}" in path:
+            await service.database.writing(lambda uow: share_in(uow, owner))
+        number = 0
+        if "{dataset}" in path:
+            number = await service.database.writing(lambda uow: dataset_in(uow, owner))
         if "{secret}" in path and group in ("physics", "chemistry"):
             await service.database.writing(lambda uow: uow.secrets.put(secret_of(group), "sealed"))
         filled = path.removeprefix("/api/v1") if path.startswith("/api/v1") else f"{service.url}{PREFIX}{path[1:]}"
@@ -203,6 +258,11 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             .replace("{secret}", "token")
             .replace("{schedule}", schedules[owner])
             .replace("{sweep}", sweeps[owner])
+            .replace("{dataset}", f"data-{owner}")
+            .replace("{version}", str(number))
+            .replace("{grantee}", "chemistry")
+            .replace("{upload}", f"upl-{owner}")
+            .replace("{share}", f"shr-{owner}")
             .replace("{task}", "tsk-none")
             .replace("{trash}", "trs-none")
         )
@@ -226,10 +286,16 @@ async def test_matrix(service: Service, tokens: dict[str, str], broker: FakeBrok
             if want == {200}:
                 # Allowed: done, or refused for another reason than permission.
                 own = any(kind in path for kind in OWNED) or path.endswith("{group}/metrics")
-                want = {200, 201} if not own or group == "physics" else {404}
+                want = {200, 201} if not own or group in ("physics", None) else {404}
+                # Of a dataset what there is to be removed went before, or its version is being made.
+                want |= {404, 409} if "{dataset}" in path or operation is Operation.DATASET_CREATE else set()
+                want |= {404} if operation in (Operation.VOLUME_RESIZE, Operation.PLATFORM_SECRET_DELETE) else set()
+                want |= {409} if path.endswith("v1/datasets") else set()
                 want |= {404} if "{path}" in path else set()
                 # What is moved is not there, nor is such a task.
                 want |= {404} if "/files/" in path else set()
+                # Its parts do not go straight to the store.
+                want |= {204, 409} if "/files/uploads" in path else set()
                 # They did not log in with an account of the provider.
                 want |= {409} if operation is Operation.INVITATION_ACCEPT else set()
                 # The job is not over, nor is the sweep.

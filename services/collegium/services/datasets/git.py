@@ -46,6 +46,7 @@ _SAYINGS: tuple[tuple[str, type[Exception], str], ...] = (
     ("permission denied", Misconfigured, "The server refuses the key of the secret."),
     ("host key verification failed", Misconfigured, "The server's key is not the one that the secret names."),
     ("ssl certificate problem", Misconfigured, "The server's certificate cannot be trusted."),
+    ("certificate subject name", Misconfigured, "The server's certificate is for another name."),
     ("certificate verification failed", Misconfigured, "The server's certificate cannot be trusted."),
     ("unable to update url base from redirection", Misconfigured, "The server redirects; give the address behind it."),
     ("requested url returned error: 30", Misconfigured, "The server redirects; give the address behind it."),
