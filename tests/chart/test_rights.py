@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from collegium.backends.kubernetes import naming
+from collegium.backends.kubernetes.data import needed
+from collegium.backends.kubernetes.settings import KubernetesSettings
 from collegium.cipher import VARIABLE, Cipher
+from collegium.domain.catalog import AccessMode, Dataset, SourceKind
+from collegium.domain.mounts import dataset_mount
 from collegium.settings import Settings
 from support.rendered import Objects, render
 
@@ -24,7 +28,7 @@ CONTROLLER = {
     ("batch", "jobs"): "create delete get list patch watch",
     ("", "pods"): "create delete get list watch",
     ("", "events"): "list",
-    ("", "persistentvolumeclaims"): "create get patch",
+    ("", "persistentvolumeclaims"): "create get list patch",
     ("", "secrets"): "create delete patch",
     ("", "namespaces"): "get patch",
     ("", "serviceaccounts"): "create patch",
@@ -84,6 +88,27 @@ def test_volumes_only_where_there_is_a_source_for_them() -> None:
     assert not [key for key in objects if key[0] == "PersistentVolume"]
 
 
+def test_volumes_of_datasets_only_of_sources_that_the_operator_allows() -> None:
+    twins = {"nfsServers": ["nas.example"], "hostPaths": ["/data/open"], "csi": {"driver": "s3.example"}}
+    objects = render({"datasets": twins})
+    assert rights(objects, "lab-controller")["", "persistentvolumeclaims"] == "create delete get list patch"
+    assert rights(objects, "lab-controller-cluster")["", "persistentvolumes"] == "create delete get list patch"
+    assert rights(objects, "lab-hub") == HUB
+    policy = objects["ValidatingAdmissionPolicy", "lab-datasets"]["spec"]
+    only, _, _, nfs, folder, csi, claim = (v["expression"] for v in policy["validations"])
+    assert 'in ["nas.example"]' in nfs and '["/data/open"].exists' in folder and '== "s3.example"' in csi
+    (pattern,) = {*re.findall(r"matches\('(\^data[^']*)'\)", json.dumps(policy))}
+    settings = KubernetesSettings(instance="lab", dataset_nfs_servers=["nas.example"])
+    nas = Dataset("maps", "Maps", SourceKind.NFS, {"server": "nas.example", "path": "/maps"})
+    made = needed(settings, "physics", dataset_mount(nas, "physics", AccessMode.READ_ONLY))
+    assert all(re.fullmatch(pattern, body["metadata"]["name"]) for _, body in made)
+    assert made[0][1]["metadata"]["labels"]["collegium.io/kind"] == "data" and "== 'data'" in only
+    assert "claimRef.name == object.metadata.name" in claim
+    # The files volume's own fence leaves those alone, and holds all others.
+    conditions = objects["ValidatingAdmissionPolicy", "lab-volumes"]["spec"]["matchConditions"]
+    assert conditions[1]["expression"] == f"!request.name.matches('{pattern}')"
+
+
 def test_secrets_of_runs_and_pull_secrets_never_to_be_read() -> None:
     objects = render({"groups": {"pullSecrets": ["one", "two"]}})
     secrets = {key: verbs for key, verbs in rights(objects, "lab-controller").items() if key[1] == "secrets"}
@@ -140,7 +165,7 @@ def test_every_policy_holds_the_controller_alone_and_is_bound() -> None:
     policies = {name: body for (kind, name), body in objects.items() if kind == "ValidatingAdmissionPolicy"}
     assert set(policies) == {"lab-namespaces", "lab-rolebindings", "lab-secrets", "lab-volumes"}
     for name, body in policies.items():
-        (condition,) = body["spec"]["matchConditions"]
+        condition = body["spec"]["matchConditions"][0]
         assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:control:controller'"
         assert body["spec"]["failurePolicy"] == "Fail"
         binding = objects["ValidatingAdmissionPolicyBinding", name]

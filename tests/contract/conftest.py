@@ -55,6 +55,8 @@ class Harness:
     image = Image("base", "Base", reference="docker.io/library/python:3.11", environment="hub")
     #: Bytes that a log keeps at most.
     log_cap = HEAD + TAIL
+    #: Where trees of the file store are, if they are anywhere.
+    trees: Path | None = None
 
     def request(
         self,
@@ -185,12 +187,14 @@ class LocalHarness(Harness):
         self.folder = folder
         self.marks = folder / "marks"
         self.marks.mkdir()
+        self.trees = folder / "files"
         self.backend = self.reopen()
 
     def reopen(self) -> Backend:
         return create(
             state_dir=self.folder / "state",
             homes_dir=self.folder / "homes",
+            files_dir=self.trees,
             limiter=Limiter("rlimit"),
             snapshot_bytes=MAX_BYTES,
             snapshot_files=MAX_FILES,
@@ -245,6 +249,7 @@ class KubernetesHarness(Harness):
 
     def __init__(self, place: ClusterPlace) -> None:
         self.place = place
+        self.trees = place.files / "shared"
         self.image = Image("base", "Base", reference=place.cluster.images.user)
         self.made: list[Backend] = []
         self.ran: dict[str, dict[int, int]] = {}

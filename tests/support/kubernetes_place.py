@@ -95,7 +95,7 @@ class ClusterPlace:
             for kind in (JOB, POD):
                 for found in (await api.list(kind, self.namespace, labels=f"{INSTANCE}={self.instance}"))[0]:
                     await api.delete(kind, found["metadata"]["name"], self.namespace, grace_seconds=0)
-        for folder in ("runs", "live", "homes"):
+        for folder in ("runs", "live", "homes", "shared"):
             shutil.rmtree(self.files / folder, ignore_errors=True)
 
     async def remove(self) -> None:

@@ -16,9 +16,10 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from collegium.backends.kubernetes import naming
-from collegium.domain.catalog import Image, InstanceType, Placement
+from collegium.domain.catalog import AccessMode, Dataset, Image, InstanceType, Placement, SourceKind
 from collegium.domain.errors import InvalidInput
 from collegium.domain.launch import LaunchSpec
+from collegium.domain.mounts import Mount, dataset_mount, project_mount
 from collegium.domain.resources import Resources
 from collegium.spawner.kube_manifest import MAX_VARIABLE, is_ours
 from support.kube_bench import NAMESPACE, OPTIONS, TOKEN, KubeBench, kube_bench
@@ -49,9 +50,15 @@ async def bench(demo_database, tmp_path, monkeypatch) -> AsyncIterator[KubeBench
         yield found
 
 
-async def manifest(spawner: Any, size: InstanceType = PLAIN, image: Image = IMAGE, group: str = "physics") -> Any:
+async def manifest(
+    spawner: Any,
+    size: InstanceType = PLAIN,
+    image: Image = IMAGE,
+    group: str = "physics",
+    mounts: tuple[Mount, ...] = (),
+) -> Any:
     """The pod for a launch, without the policy before it."""
-    spec = LaunchSpec(group, spawner.user.name, size, image)
+    spec = LaunchSpec(group, spawner.user.name, size, image, mounts=mounts)
     spawner.begin()
     spawner.launch = spec
     await spawner.apply_launch(spec)
@@ -62,6 +69,34 @@ async def manifest(spawner: Any, size: InstanceType = PLAIN, image: Image = IMAG
 
 def environment(pod: Any) -> dict[str, Any]:
     return {e["name"]: e.get("value", e.get("valueFrom")) for e in pod["spec"]["containers"][0]["env"]}
+
+
+async def test_shared_files_and_datasets_are_where_jobs_have_them(bench) -> None:
+    spawner = bench.spawner()
+    digits = Dataset("digits", "Digits", SourceKind.MANAGED, {}, owner="chemistry")
+    mounts = (
+        project_mount("physics", spawner.mount_abilities),
+        dataset_mount(digits, "physics", AccessMode.READ_ONLY),
+    )
+    pod = await manifest(spawner, mounts=mounts)
+    (container,) = pod["spec"]["containers"]
+    assert container["volumeMounts"][-2:] == [
+        {"name": "files", "mountPath": "/project/physics", "subPath": "shared/physics/files"},
+        {
+            "name": "files",
+            "mountPath": "/datasets/digits",
+            "subPath": "shared/chemistry/datasets/digits/head",
+            "readOnly": True,
+        },
+    ]
+    files = {"name": "files", "persistentVolumeClaim": {"claimName": spawner.kubernetes.files_claim}}
+    assert pod["spec"]["volumes"][-1] == files
+    env = environment(pod)
+    assert (env["COLLEGIUM_DATASETS"], env["COLLEGIUM_PROJECT"]) == ("/datasets", "/project/physics")
+    told = json.loads(pod["metadata"]["annotations"][naming.LAUNCH])["mounts"]
+    assert [(m["dataset"], m["access"]) for m in told] == [("", "rw"), ("digits", "ro")]
+    # Nobody has looked at it yet: the hub can make no tree, and a pod would get one of root's.
+    assert spawner.mount_abilities.to_be_seen
 
 
 async def test_a_plain_server_to_the_letter(bench) -> None:
