@@ -138,6 +138,7 @@ class Client:
 
     def download(self, path: str) -> tuple[float, int]:
         """Seconds and bytes of a file that is thrown away as it comes."""
+        self.connection.close()
         return fetch(self.connection, f"{self.place}/files/content?path={quote(path)}", self.headers)
 
 
