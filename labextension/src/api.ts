@@ -1684,8 +1684,7 @@ export interface paths {
     post?: never;
     /** Give an upload up; what came is forgotten */
     delete: operations['delete_groups_group_files_uploads_upload'];
-    /** What of tus is spoken here */
-    options: operations['options_groups_group_files_uploads_upload'];
+    options?: never;
     /** Where to go on */
     head: operations['head_groups_group_files_uploads_upload'];
     /** The next bytes */
@@ -19382,74 +19381,6 @@ export interface operations {
       };
       /** @description The body is too large. */
       413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorOut'];
-        };
-      };
-      /** @description A fault of ours; the request id helps to find it. */
-      500: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorOut'];
-        };
-      };
-      /** @description A part of the installation does not answer now. */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorOut'];
-        };
-      };
-    };
-  };
-  options_groups_group_files_uploads_upload: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        /** @description The group's name. */
-        group: string;
-        /** @description The upload's id. */
-        upload: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description What of tus is spoken here. */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description No usable token. */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorOut'];
-        };
-      };
-      /** @description Your token or your role does not allow this. */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorOut'];
-        };
-      };
-      /** @description No such thing, or none that you may know of. */
-      404: {
         headers: {
           [name: string]: unknown;
         };

@@ -121,6 +121,7 @@ def urls(site: KeycloakSite) -> Iterator[tuple[str, str, Operation, str | None]]
         for group in GROUPS if "{group}" in path else (None,):
             filled = path if path.startswith("/api/") else f"/{path.lstrip('/')}"
             filled = filled.replace("{group}", group or "").replace("{path}", "a.txt")
+            filled = filled.replace("{dataset}", "no").replace("{version}", "1").replace("{grantee}", "chemistry")
             filled = filled.replace("{task}", "tsk-no").replace("{trash}", "trs-no")
             filled = filled.replace("{user}", "00000000-0000-0000-0000-000000000000").replace("{invitation}", "inv-no")
             yield f"{site.hub.url}{SERVICE}{filled}", method, operation, group
@@ -144,7 +145,7 @@ def test_matrix(site: KeycloakSite, people: dict[str, Person], work: Work) -> No
                     url = work.place(pattern, operation)
                 caller = Caller(name, role, group in ("physics", "chemistry"), name == "admin")
                 # Bob's work is in physics; elsewhere nobody finds it, and it is nobody's.
-                other = name != "bob" and group == "physics"
+                other = name != "bob" and group == "physics" and ("{job}" in pattern or "{sweep}" in pattern)
                 want = verdict(operation, caller, group, scopes, other)
                 answers = {"token": ask(plain, method, url, operation, person.token)}
                 if method == "get" and operation is not Operation.METRICS_READ:

@@ -115,7 +115,6 @@ class UploadHandler(TusHandler):
             headers=(_RESUMABLE,),
             errors=(400, 409, 410, 412, 413),
         ),
-        "OPTIONS": Endpoint(Operation.FILE_UPLOAD, "What of tus is spoken here", status=204, media=()),
     }
 
     async def get(self, group: str, upload: str) -> None:
@@ -137,10 +136,6 @@ class UploadHandler(TusHandler):
         self.require_tus(optional=True)
         await self.context.uploads.terminate(By(self.caller.actor, self.request_id), group, upload)
         self.answer_nothing()
-
-    async def options(self, group: str, upload: str) -> None:
-        """What is spoken."""
-        self.answer_options()
 
 
 class PartsHandler(BaseHandler):
