@@ -140,9 +140,10 @@ function Content({ jobs, actions }: PanelProps): JSX.Element {
               type="button"
               className="clg-link"
               data-testid="collegium-open-datasets"
+              title="All of them, in a tab"
               onClick={() => actions.host.open({ what: 'datasets', group: group.name })}
             >
-              Open as a tab
+              All
             </button>
             <button
               type="button"
