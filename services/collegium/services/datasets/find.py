@@ -28,7 +28,7 @@ def granted(uow: UnitOfWork, group: str, name: str, *, lock: bool = False) -> tu
     dataset = uow.datasets.get(name, lock=lock)
     access = uow.datasets.access_to(group, name) if dataset else None
     if dataset is None or access is None:
-        raise NotFound(f"dataset: group {group} has no dataset {shorten(name)}", field="dataset", value=shorten(name))
+        raise NotFound(f"Group {group} has no dataset {shorten(name)}.")
     return dataset, AccessMode.READ_WRITE if dataset.owner == group else access
 
 

@@ -34,7 +34,7 @@ class GrantService:
         def write(uow: UnitOfWork) -> GrantOut:
             dataset = self._dataset(uow, group, name, grantee)
             if grantee != EVERY_GROUP and uow.groups.get(grantee) is None:
-                raise NotFound(f"group: there is no group {grantee}", field="group", value=grantee)
+                raise NotFound(f"There is no group {grantee}.")
             if access is AccessMode.READ_WRITE and dataset.kind in ONLY_READ:
                 raise InvalidInput("access", f"must be ro: a dataset of kind {dataset.kind.value} is only read", "rw")
             uow.datasets.grant(grantee, name, access)
@@ -53,7 +53,7 @@ class GrantService:
             dataset = self._dataset(uow, group, name, grantee)
             held = next((g for g in uow.datasets.grants([name])[name] if g.group == grantee), None)
             if held is None:
-                raise NotFound(f"grant: {shorten(grantee)} has no grant of dataset {name} of its own")
+                raise NotFound(f"{shorten(grantee)} has no grant of dataset {name} of its own.")
             uow.datasets.revoke(grantee, name)
             live = uow.dataset_uses.live(name, "" if grantee == EVERY_GROUP else grantee, limit=LISTED)
             # Whoever has a grant beside this one goes on by right.

@@ -67,5 +67,5 @@ def _find(uow: UnitOfWork, group: str, choice: DatasetChoice) -> tuple[Dataset, 
         if there is not None and there.state is not VersionState.READY:
             raise Conflict(f"Version {choice.version} of dataset {dataset.name} is {there.state.value}, not Ready.")
         which = f"no version {choice.version}" if choice.version else "no version that is ready"
-        raise NotFound(f"dataset {dataset.name} has {which}", field="dataset", value=str(choice))
+        raise NotFound(f"Dataset {dataset.name} has {which}.")
     return dataset, access, version

@@ -9,7 +9,7 @@ from datetime import datetime
 from collegium.db import Database, UnitOfWork
 from collegium.db.catalog import EVERY_GROUP
 from collegium.domain.catalog import AccessMode, Dataset
-from collegium.domain.errors import Conflict, InvalidInput, NotFound
+from collegium.domain.errors import Conflict, InvalidInput
 from collegium.domain.groups import ManagedBy
 from collegium.domain.names import check_group_name, check_label, check_object_name
 from collegium.domain.sources import ONLY_READ, check_source
@@ -55,7 +55,7 @@ class PlatformDatasetService:
         return await self._database.reading(look)
 
     async def create(self, by: By, body: PlatformDatasetIn) -> PlatformDataset:
-        """A new one of the platform's own. Raises InvalidInput; NotFound for a group; Conflict for a taken name."""
+        """A new one of the platform's own. Raises InvalidInput; Conflict for a taken name."""
         moment = self._clock()
         dataset = Dataset(
             name=check_object_name(body.name),
@@ -78,7 +78,7 @@ class PlatformDatasetService:
             uow.datasets.insert(dataset)
             for group, access in grants.items():
                 if group != EVERY_GROUP and uow.groups.get(group) is None:
-                    raise NotFound(f"grants: there is no group {group}", field="grants", value=group)
+                    raise InvalidInput("grants", "name a group that is not there", group)
                 uow.datasets.grant(group, dataset.name, access)
             details = {"kind": dataset.kind.value, "grants": {g: a.value for g, a in grants.items()}}
             told = ("Made", f"Dataset {dataset.name} was made.")

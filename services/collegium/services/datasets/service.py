@@ -211,7 +211,7 @@ def known(uow: UnitOfWork, name: str, *, lock: bool = False) -> Dataset:
     """Any dataset, for those who run the platform. Raises NotFound."""
     dataset = uow.datasets.get(name, lock=lock)
     if dataset is None:
-        raise NotFound(f"dataset: there is no dataset {shorten(name)}", field="dataset", value=shorten(name))
+        raise NotFound(f"There is no dataset {shorten(name)}.")
     return dataset
 
 

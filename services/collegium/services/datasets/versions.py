@@ -136,7 +136,7 @@ def _version(uow: UnitOfWork, group: str, name: str, number: str, *, lock: bool 
     granted(uow, group, name)
     found = uow.dataset_versions.get(name, int(number), lock=lock) if _NUMBER.fullmatch(number) else None
     if found is None:
-        raise NotFound(f"version: dataset {name} has no version {shorten(number, 20)}", field="version", value=number)
+        raise NotFound(f"Dataset {name} has no version {shorten(number, 20)}.")
     return found
 
 

@@ -80,7 +80,7 @@ class PlatformSecretService:
         def write(uow: UnitOfWork) -> PlatformSecretOut:
             secret = uow.secrets.get(PLATFORM, name)
             if secret is None:
-                raise NotFound(f"secret: there is no secret {shorten(name)}", field="secret", value=shorten(name))
+                raise NotFound(f"There is no secret {shorten(name)}.")
             if uses := uow.secrets.uses(PLATFORM).get(name, []):
                 raise in_use(name, uses)
             uow.secrets.delete(secret)

@@ -88,7 +88,7 @@ def _shared(uow: UnitOfWork) -> list[Volume]:
 def _none(uow: UnitOfWork, group: str, name: str) -> Conflict | NotFound:
     if group and name == SHARED_FILES and uow.groups.get(group) is not None:
         return Conflict(f"The shared files of group {group} have its storage quota; change that instead.")
-    return NotFound(f"name: there is no volume {shorten(name)}", field="name", value=shorten(name))
+    return NotFound(f"There is no volume {shorten(name)}.")
 
 
 def _out(volume: Volume) -> VolumeOut:
