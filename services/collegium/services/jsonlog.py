@@ -51,7 +51,8 @@ def log_request(handler: RequestHandler, metrics: Metrics) -> None:
     operation, status = operation_name(handler), handler.get_status()
     metrics.request(operation, status, seconds)
     identity = handler.identity if isinstance(handler, BaseHandler) else None
-    group = handler.path_kwargs.get("group", "")[:64] if handler.path_kwargs else ""
+    # A method that nobody knows is refused before there are any.
+    group = (getattr(handler, "path_kwargs", None) or {}).get("group", "")[:64]
     # Probes come every few seconds for ever; only bad news of them is news.
     routine = operation == Operation.HEALTH_READ and status < 400
     _requests.log(

@@ -14,13 +14,16 @@ from collegium.services.by import By
 from collegium.services.endpoint import Endpoint, Header, Query
 from collegium.services.files.conditions import SMALL, Conditions
 from collegium.services.files.handlers import CHANGING, PathQuery
-from collegium.services.files.models import MAX_PATHS, ChecksumOut, EntryOut, FilePreviewOut
+from collegium.services.files.models import ChecksumOut, EntryOut, FilePreviewOut
 from collegium.services.files.types import media_type, shown_inline
 from collegium.services.handlers import BaseHandler
 from collegium.services.incoming import Incoming
 from collegium.services.incoming_handler import IncomingHandler
 from collegium.services.outgoing import send_file
 from collegium.stores.port import OpenFile
+
+#: Paths in the address of an archive: longer addresses do not come through proxies.
+MOST = 200
 
 
 class ContentQuery(PathQuery):
@@ -38,7 +41,7 @@ class PreviewQuery(PathQuery):
 class ArchiveQuery(Query):
     """What is to be in it."""
 
-    path: list[str] = Field(min_length=1, max_length=MAX_PATHS, description="Files and folders, one or several.")
+    path: list[str] = Field(min_length=1, max_length=MOST, description="Files and folders, one or several.")
 
 
 _READING = Endpoint(

@@ -28,7 +28,9 @@ from collegium.services.handlers import BaseHandler
 
 #: What can go wrong where something is changed.
 CHANGING = (400, 409, 413, 415, 422, 507)
-_CURSOR = Field(default=None, max_length=8192, description="`next_cursor` of the page before.")
+_CURSOR = Field(
+    default=None, max_length=8192, pattern="^[A-Za-z0-9_-]*$", description="`next_cursor` of the page before."
+)
 
 
 class PathQuery(Query):
