@@ -1,8 +1,8 @@
 """Listing a folder of 1,000,000 files: ``python -m benchmarks.files_list [entries] [rounds]``.
 
-The first page of 200 by name, one from the middle, and the first by size, from the POST's sending to its decoded answer,
-beside ``os.scandir`` over the same folder, which is the least that reading all names costs, and beside what a listing
-without paging does: scan, sort, and look at each file.
+The first page of 200 by name, one further on, and the first by size, from the request to its decoded answer; beside
+``os.scandir`` over the same folder, which is the least that reading all names costs, and beside what a listing without
+paging does: scan, look at each file, sort.
 """
 
 from __future__ import annotations
