@@ -68,7 +68,10 @@ def test_the_service_and_its_role(tmp_path: Path) -> None:
     assert (service["name"], service["url"]) == ("collegium", "http://127.0.0.1:12345")
     assert service["command"][:4] == [sys.executable, "-m", "collegium.services", "--role=all"]
     # The demo's home is the same whether a job or a server comes first.
-    assert service["command"][4:] == [f"--CollegiumService.backend_options=skeleton={c.GroupLocalSpawner.skeleton}"]
+    assert service["command"][4:] == [
+        "--CollegiumService.service_address=http://127.0.0.1:12345",
+        f"--CollegiumService.backend_options=skeleton={c.GroupLocalSpawner.skeleton}",
+    ]
     assert set(service["environment"]) == {"COLLEGIUM_STATE_DIR", "COLLEGIUM_DATABASE_URL"}
     assert service["oauth_no_confirm"]
     (role,) = hub.load_roles
