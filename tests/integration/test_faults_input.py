@@ -5,16 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 
+from support.disks import fill, small_disk
 from support.faults import Peak, query, runs
 from support.installation import _ADMIN, Installation, until
 from support.rest import BODY, Answer, ask, follow, job_of, log_of, submit, wait_state
@@ -370,33 +369,6 @@ def test_more_memory_than_there_is(hub: Installation, ann: str) -> None:
             assert ended["reason"] == "ExitCode", ended
             assert "MemoryError" in ended["message"] + log_of(hub, ann, job["id"]).decode(), ended
         print(f"{name}: {ended['reason']}, {ended['message']!r}")
-
-
-@contextmanager
-def small_disk(place: Path, mib: int) -> Iterator[Path]:
-    """A real file system of its own size."""
-    place.mkdir(parents=True)
-    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    options = f"size={mib}m,mode=0700,uid={os.geteuid()},gid={os.getegid()}"
-    subprocess.run([*root, "mount", "-t", "tmpfs", "-o", options, "collegium-test", str(place)], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run([*root, "umount", "-l", str(place)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Take all the room that there is."""
-    file = disk / "filler"
-    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    size = MIB
-    while size:
-        try:
-            os.write(fd, b"\0" * size)
-        except OSError:
-            size //= 2
-    os.close(fd)
-    return file
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ class _Hub(BaseHTTPRequestHandler):
         else:
             name = self.headers.get("Authorization", "").partition(" ")[2]
             scopes = ["access:services!service=collegium"]
-            scopes += [f"custom:collegium:{s}!user={name}" for s in ("groups:read", "jobs:read", "jobs:write")]
+            held = ("groups:read", "jobs:read", "jobs:write", "files:read", "files:write")
+            scopes += [f"custom:collegium:{s}!user={name}" for s in held]
             answer = {"kind": "user", "name": name, "admin": False, "groups": [], "scopes": scopes}
         body = json.dumps(answer).encode()
         self.send_response(200)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from collegium.db import Database, UnitOfWork
-from collegium.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, shorten
+from collegium.domain.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, shorten
 from collegium.domain.files import PLATFORM
 from collegium.domain.groups import Actor
 from collegium.domain.policy import Operation, explain
@@ -75,7 +75,12 @@ class UploadService:
         upload = await self._beginnings.make(
             by, group, asked, length or 0, 0 if checksum else None, secrets.token_hex(16)
         )
-        return self._receive(await self._begun(upload), length, checksum, fresh=True)
+        try:
+            return self._receive(await self._begun(upload), length, checksum, fresh=True)
+        except DomainError:
+            with contextlib.suppress(DomainError):
+                await self.abandon(upload)
+            raise
 
     async def go_on(
         self,
