@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from support.browser import log_in, shot, start_server
+from support.browser import LAUNCH, installed, log_in, shot, start_server
 from support.installation import Installation as Hub
 
 MiB = 1 << 20
@@ -25,7 +25,6 @@ SIZE = int(os.environ.get("COLLEGIUM_BROWSER_UPLOAD_MIB", "64")) * MiB
 SLOW = 24 * MiB
 #: Seconds for what takes as long as the file is large.
 PATIENCE = 90 + SIZE // (2 * MiB)
-BROWSER = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 
 
 def open_files(page: Page, hub: Hub, user: str, folder: str = "") -> None:
@@ -62,10 +61,7 @@ def picture() -> bytes:
 def own_chromium(browser: Browser, profile: Path) -> Iterator[BrowserContext]:
     """A Chromium that nobody shares, so that it can be killed."""
     context = browser.browser_type.launch_persistent_context(
-        profile,
-        executable_path=next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None),
-        args=BROWSER,
-        viewport={"width": 1440, "height": 900},
+        profile, executable_path=installed(), args=LAUNCH, viewport={"width": 1440, "height": 900}
     )
     context.set_default_timeout(90_000)
     try:
@@ -85,7 +81,7 @@ def kill(profile: Path) -> None:
 
 
 def sent(page: Page) -> int:
-    return int(page.get_by_test_id("collegium-upload").get_attribute("data-sent") or 0)
+    return int(page.get_by_test_id("collegium-upload-row").get_attribute("data-sent") or 0)
 
 
 def drop(page: Page, *paths: Path) -> None:
@@ -106,15 +102,15 @@ def test_an_upload_outlives_its_browser(browser: Browser, hub: Hub, tmp_path: Pa
     with own_chromium(browser, tmp_path / "one") as context:
         page = context.pages[0]
         open_files(page, hub, "mia")
-        if SIZE < 512 * MiB:
+        if SIZE // MiB < 512:
             line = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": SLOW}
             context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
         page.get_by_test_id("collegium-upload-files").set_input_files(source)
-        row = page.get_by_test_id("collegium-upload")
+        row = page.get_by_test_id("collegium-upload-row")
         expect(row).to_have_attribute("data-state", "Sending")
         expect(page.get_by_test_id("collegium-upload-words")).to_contain_text("left", timeout=PATIENCE * 1000)
         page.wait_for_function(
-            "part => Number(document.querySelector('[data-testid=collegium-upload]').dataset.sent) > part",
+            "part => Number(document.querySelector('[data-testid=collegium-upload-row]').dataset.sent) > part",
             arg=SIZE * 0.3,
             timeout=PATIENCE * 1000,
         )
@@ -139,7 +135,7 @@ def test_an_upload_outlives_its_browser(browser: Browser, hub: Hub, tmp_path: Pa
         offsets: list[int] = []
         page.on("request", lambda r: offsets.append(int(r.headers["upload-offset"])) if r.method == "PATCH" else None)
         unfinished.get_by_test_id("collegium-unfinished-file").set_input_files(source)
-        row = page.get_by_test_id("collegium-upload")
+        row = page.get_by_test_id("collegium-upload-row")
         expect(row).to_be_visible()
         shot(page, "62-upload-resumed")
         expect(row).to_have_attribute("data-state", "Done", timeout=PATIENCE * 1000)
@@ -184,12 +180,11 @@ def test_a_folder_its_previews_and_a_link(page: Page, hub: Hub, tmp_path: Path) 
     shot(page, "65-files-image")
 
     # By keyboard: the next one chosen, renamed, deleted, and back.
-    row = page.locator("[data-path='survey/2026/map.png']")
-    row.focus()
+    page.locator("[role=row][data-path='survey/2026/map.png']").focus()
     page.keyboard.press("F2")
     page.get_by_test_id("collegium-file-rename").fill("plots.png")
     page.keyboard.press("Enter")
-    renamed = page.locator("[data-path='survey/2026/plots.png']")
+    renamed = page.locator("[role=row][data-path='survey/2026/plots.png']")
     expect(renamed).to_be_focused()
     page.keyboard.press("Delete")
     expect(renamed).to_have_count(0)
@@ -255,7 +250,7 @@ def test_files_open_and_save_in_jupyterlab(page: Page, hub: Hub) -> None:
     # From the panel, too: a tab with everything, and from there into Lab.
     page.get_by_title("Collegium: your group’s quota and jobs").click()
     page.get_by_test_id("collegium-section-files").click()
-    page.locator(".clg-sidebar [data-path=lab] .clg-file-open").click()
+    page.locator(".clg-sidebar [role=row][data-path=lab] .clg-file-open").click()
     page.locator(".clg-sidebar [data-path='lab/plan.md'] .clg-file-open").click()
     page.get_by_test_id("collegium-file-open-in-lab").click()
     expect(page.locator(".jp-FileEditor .cm-content")).to_be_visible()

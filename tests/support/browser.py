@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 OUTPUT = ROOT / "test-output" / "browser"
 
 
+#: How every Chromium of the tests starts.
+LAUNCH = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
+
+
+def installed() -> str | None:
+    """The system's Chromium if there is one; None is Playwright's own."""
+    found = [p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p]
+    return found[0] if found else None
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Headless Chromium: the system's if there is one, else Playwright's own."""
     with sync_playwright() as playwright:
-        found = [p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p]
-        launched = playwright.chromium.launch(
-            executable_path=found[0] if found else None,
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
-        )
+        launched = playwright.chromium.launch(executable_path=installed(), args=LAUNCH)
         yield launched
         launched.close()
 

@@ -27,6 +27,13 @@ export function Browser(
   const [renaming, setRenaming] = React.useState<string | null>(null);
   const [asked, setAsked] = React.useState<Asked | null>(null);
   const [over, setOver] = React.useState(false);
+  // What was renamed, moved or deleted is no longer what the details are of.
+  const { items, loaded, cursor, search } = list;
+  React.useEffect(() => {
+    if (loaded && !cursor && !search && !items.some(e => e.path === shown)) {
+      setShown('');
+    }
+  }, [items, loaded, cursor, search, shown]);
   const go = (to: string) => {
     setShown('');
     setRenaming(null);

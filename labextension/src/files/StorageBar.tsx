@@ -12,7 +12,7 @@ export function StorageBar({ storage }: { storage: Storage | null }): JSX.Elemen
   const { used, limit, uploads, trash, files } = storage;
   const taken = used + uploads;
   const share = limit === null ? 0 : limit === 0 ? 1 : Math.min(1, taken / limit);
-  const text = limit === null ? `${bytes(taken)} stored, no limit` : `${bytes(taken)} of ${bytes(limit)}`;
+  const text = limit === null ? `${bytes(used)} stored, no limit` : `${bytes(taken)} of ${bytes(limit)}`;
   const level = share >= 1 ? 'full' : share >= 0.9 ? 'high' : 'normal';
   const parts = [
     counted(files, 'file'),

@@ -86,7 +86,7 @@ function Row(props: { item: UploadItem; queue: UploadQueue; foreign: boolean }):
   return (
     <li
       className={`clg-upload clg-upload-${state.toLowerCase()}`}
-      data-testid="collegium-upload"
+      data-testid="collegium-upload-row"
       data-path={item.path}
       data-state={state}
       data-sent={sent}
