@@ -34,3 +34,11 @@ async def test_space_of_a_name_that_is_none(harness: Harness) -> None:
 async def test_a_backend_says_what_it_is(harness: Harness) -> None:
     assert harness.backend.name
     assert harness.backend.notice.endswith(".")
+
+
+async def test_pull_secrets_may_be_set_again(harness: Harness) -> None:
+    space = harness.backend.space
+    await space.ensure("physics", Limits())
+    for contents in ({"a": "{}"}, {"a": "{}", "b": "{}"}, {"b": "{}"}, {}):
+        await space.pull_secrets("physics", contents)
+    await space.remove("physics")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from collegium.backends.ports import Snapshot
-from collegium.domain.errors import InvalidInput, NotFound, TooLarge
+from collegium.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from collegium.domain.jobs import WorkingDirectory
 from collegium.domain.names import new_id
+from collegium.domain.volumes import VolumeKind
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -214,3 +216,19 @@ async def test_artifacts_go_alone(harness: Harness) -> None:
     assert b"told" in (await harness.backend.logs.read(f"{job_id}.1")).data
     assert await volumes.read_source(job_id, "a.py", 100) == FILES["a.py"]
     await volumes.discard_artifacts(new_id("job"))
+
+
+async def test_volumes_are_listed_and_grow_or_say_why_not(harness: Harness) -> None:
+    volumes = harness.backend.volumes
+    await volumes.home("alice", "physics")
+    await volumes.home("alice", "maths")
+    found = {(v.group, v.name): v for v in await volumes.volumes(["physics"])}
+    assert len(found) == len(await volumes.volumes(["physics"]))
+    (home,) = (v for v in found.values() if v.kind is VolumeKind.HOME)
+    assert (home.group, home.user) == ("physics", "alice")
+    assert next(v.group for v in found.values() if v.kind is VolumeKind.FILES) == ""
+    with pytest.raises(NotFound):
+        await volumes.resize("physics", "nosuch", 1 << 40)
+    # Folders never grow, and claims where their provisioner can.
+    with contextlib.suppress(Conflict) if home.resizable else pytest.raises(Conflict):
+        await volumes.resize("physics", home.name, 2 * (home.capacity or 1 << 30))

@@ -103,6 +103,8 @@ class MemoryBackend:
         self.since: dict[str, datetime] = {}
         self.groups: dict[str, Limits] = {}
         self.sizes: dict[tuple[str, str], int] = {}
+        #: What opens registries, by group and name.
+        self.pulls: dict[str, dict[str, str]] = {}
         self.storage_full = False
         #: While True, runs go on, but nobody can see or change them or the groups' spaces: those verbs are Unavailable.
         self.outage = False
@@ -367,6 +369,11 @@ class MemoryBackend:
             raise Unavailable(f"the space of {group} cannot be made")
         self.space_calls.append(("ensure", group))
         self.groups[check_group_name(group)] = limits
+
+    async def pull_secrets(self, group: str, contents: Mapping[str, str]) -> None:
+        """See GroupSpace."""
+        self._check_outage()
+        self.pulls[check_group_name(group)] = dict(contents)
 
     async def remove(self, group: str) -> None:
         """See GroupSpace."""

@@ -215,6 +215,10 @@ class GroupSpace(Protocol):
     async def remove(self, group: str) -> None:
         """Remove the group's space, but no data."""
 
+    async def pull_secrets(self, group: str, contents: Mapping[str, str]) -> None:
+        """Make these secrets, and no others of ours, open registries for the group's images: by name what Docker has in
+        its ``config.json``. A backend that pulls no images does nothing. Raises Unavailable."""
+
 
 class DatasetSources(Protocol):
     """Datasets that are not in the file store, where a group's workloads run."""

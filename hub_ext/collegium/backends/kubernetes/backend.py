@@ -114,5 +114,9 @@ class NoIdentity:
         """See GroupSpace."""
         self._refuse()
 
+    async def pull_secrets(self, group: str, contents: Mapping[str, str]) -> None:
+        """See GroupSpace."""
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise Unavailable("this process has no Kubernetes identity; only the controller starts, stops and watches")

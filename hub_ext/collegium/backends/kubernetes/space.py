@@ -37,6 +37,8 @@ from collegium.domain.quota import Limits
 log = logging.getLogger(__name__)
 #: Annotation of the namespace: digest of all that was applied, written last; one per group where they share it.
 DIGEST = f"{naming.DOMAIN}/space"
+#: The same: names of the pull secrets that the platform's admins keep for a group.
+PULLS = f"{naming.DOMAIN}/pulls"
 #: After so many seconds all is applied again, in case somebody removed a part by hand.
 _AGAIN = 6 * 3600.0
 #: A binding that was just made takes a moment until it counts.
@@ -51,6 +53,8 @@ class KubernetesSpace:
     def __init__(self, cluster: Cluster, settings: KubernetesSettings) -> None:
         self._cluster, self._settings = cluster, settings
         self._applied: dict[str, float] = {}
+        #: Hashes of pull secrets that were written, and when; they stand nowhere else.
+        self._pulls: dict[str, tuple[str, float]] = {}
 
     async def ensure(self, group: str, limits: Limits) -> None:
         """See GroupSpace. Raises Conflict for a namespace that is not ours, Unavailable for one that is going away."""
@@ -84,6 +88,31 @@ class KubernetesSpace:
         if self._settings.manage_namespaces:
             with _refusals(name):
                 await self._remove(name, group)
+
+    async def pull_secrets(self, group: str, contents: Mapping[str, str]) -> None:
+        """See GroupSpace. Those of the settings are not touched; the namespace says which are ours, for nobody here may
+        list or read secrets."""
+        name, note = self._settings.namespace_of(group), f"{PULLS}-{group}"
+        wanted = {n: content for n, content in sorted(contents.items()) if n not in self._settings.pull_secrets}
+        digest, moment = hashlib.sha256(json.dumps(wanted).encode()).hexdigest(), time.monotonic()
+        known, at = self._pulls.get(group, ("", -_AGAIN))
+        if known == digest and moment - at < _AGAIN:
+            return
+        with _refusals(name):
+            try:
+                found = await self._cluster.get(NAMESPACE, name)
+            except NotFound:
+                return
+            before = set(filter(None, ((found["metadata"].get("annotations") or {}).get(note) or "").split(",")))
+            if before | wanted.keys() != before:
+                await self._annotate(name, note, ",".join(sorted(before | wanted.keys())))
+            for secret, content in wanted.items():
+                await self._put(SECRET, manifests.pull_secret(self._settings, group, secret, content.encode()), name)
+            for secret in sorted(before - wanted.keys()):
+                await self._cluster.delete(SECRET, secret, name)
+            if before - wanted.keys():
+                await self._annotate(name, note, ",".join(sorted(wanted)) or None)
+        self._pulls[group] = digest, moment
 
     async def _remove(self, name: str, group: str) -> None:
         settings = self._settings

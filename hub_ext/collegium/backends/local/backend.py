@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -79,6 +80,9 @@ class LocalSpace:
         """See GroupSpace; ``limits`` are the ledger's to keep."""
         folder = self._layout.groups / check_group_name(group)
         await asyncio.to_thread(folder.mkdir, 0o700, parents=False, exist_ok=True)
+
+    async def pull_secrets(self, group: str, contents: Mapping[str, str]) -> None:
+        """See GroupSpace: nothing is pulled here."""
 
     async def remove(self, group: str) -> None:
         """See GroupSpace."""

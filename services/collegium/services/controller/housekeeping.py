@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from collegium.backends.ports import Backend
 from collegium.catalog.mounts import end_uses
+from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import DomainError
 from collegium.domain.jobs import JobState
@@ -49,8 +50,9 @@ class Housekeeping:
         clock: Callable[[], datetime],
         options: ControlOptions,
         store: FileStore | None = None,
+        cipher: Cipher | None = None,
     ) -> None:
-        self.spaces = GroupSpaces(database, backend, metrics, store)
+        self.spaces = GroupSpaces(database, backend, metrics, store, cipher)
         self.revocations = RevocationSweep(database, lease, servers, metrics, clock, options.revocation)
         self.remains = Remains(database, backend.volumes, lease, metrics, clock, options.bounds)
         self._audit_age, self._delivery_age = options.audit_age, options.notifications.age

@@ -113,6 +113,7 @@ class Controller:
             self._clock,
             self._options,
             self._store,
+            self._cipher,
         )
         self.notifications: NotificationRounds | None = None
         if self._post is not None:

@@ -6,17 +6,20 @@ It works beside the rounds: a hundred groups at a slow API server must not keep 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from dataclasses import dataclass
 
 from collegium.backends.ports import Backend
+from collegium.cipher import Cipher
 from collegium.db import Database, UnitOfWork
 from collegium.db.catalog import EVERY_GROUP
 from collegium.domain.catalog import AccessMode, Grant, GrantKind, SourceKind
 from collegium.domain.errors import DomainError
-from collegium.domain.files import Root
+from collegium.domain.files import PLATFORM, Root
 from collegium.domain.mounts import Mount, MountAbilities, dataset_mount
 from collegium.domain.quota import Limits
+from collegium.domain.secrets import Secret, docker_config
 from collegium.services.metrics import Metrics
 from collegium.stores.port import FileStore
 
@@ -38,6 +41,8 @@ class Wanted:
     #: Datasets that the group may have: what of them the store holds, and what lies elsewhere.
     roots: frozenset[Root] = frozenset()
     sources: tuple[Mount, ...] = ()
+    #: Secrets that open registries for it, with their sealed values.
+    pulls: tuple[tuple[Secret, str], ...] = ()
 
 
 @dataclass
@@ -52,8 +57,16 @@ class _Known:
 class GroupSpaces:
     """What it remembers are only counts and times; a new one makes every space once more, which changes nothing."""
 
-    def __init__(self, database: Database, backend: Backend, metrics: Metrics, store: FileStore | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        metrics: Metrics,
+        store: FileStore | None = None,
+        cipher: Cipher | None = None,
+    ) -> None:
         self._database, self._space, self._metrics = database, backend.space, metrics
+        self._cipher = cipher or Cipher.without()
         self._backend, self._store = backend, store
         self._known: dict[str, _Known] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -116,6 +129,7 @@ class GroupSpaces:
         if wanted is None:
             if sources is not None:
                 await sources.tidy(group, ())
+            await self._space.pull_secrets(group, {})
             await self._space.remove(group)
             return
         # Before anything can be started there: the kubelet would make a folder that is not there, and keep it.
@@ -126,6 +140,10 @@ class GroupSpaces:
         if sources is not None:
             await sources.ensure(group, wanted.sources)
             await sources.tidy(group, wanted.sources)
+        await self._space.pull_secrets(group, {s.name: self._login(s, sealed) for s, sealed in wanted.pulls})
+
+    def _login(self, secret: Secret, sealed: str) -> str:
+        return docker_config(json.loads(self._cipher.open(sealed, secret.about)))
 
     def _failed(self, group: str, wanted: Wanted | None, failures: int, error: Exception) -> None:
         wait = min(MOST, FIRST * 2.0 ** (failures - 1))
@@ -149,6 +167,7 @@ def _wanted(uow: UnitOfWork, abilities: MountAbilities) -> dict[str, Wanted]:
         grants.setdefault(grant.group, []).append(grant)
     everyone, found = grants.get(EVERY_GROUP, []), dict[str, Wanted]()
     datasets = {d.name: d for d in uow.catalog.datasets()}
+    registries = [(s, sealed) for s, sealed in uow.secrets.registries() if s.group == PLATFORM]
     for group in uow.groups.all():
         mine = frozenset([*everyone, *grants.get(group.name, [])])
         granted = sorted({g.name for g in mine if g.kind is GrantKind.DATASET} & datasets.keys())
@@ -156,7 +175,8 @@ def _wanted(uow: UnitOfWork, abilities: MountAbilities) -> dict[str, Wanted]:
         roots = {Root(group.name), *(m.root for m in mounts if m.root is not None)}
         elsewhere = (m for m in mounts if m.root is None and m.path and m.kind is not SourceKind.GIT)
         able = tuple(m for m in elsewhere if not abilities.elsewhere(datasets[m.dataset]))
-        found[group.name] = Wanted(group.limits, mine, frozenset(roots), able)
+        pulls = tuple((s, sealed) for s, sealed in registries if s.is_for(group.name))
+        found[group.name] = Wanted(group.limits, mine, frozenset(roots), able, pulls)
     return found
 
 
