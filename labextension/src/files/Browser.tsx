@@ -8,6 +8,7 @@ import type { FilesModel } from './FilesModel';
 import type { FilesProps } from './FilesView';
 import { FolderPicker } from './FolderPicker';
 import { FileIcon } from './icons';
+import { opensInLab } from './kinds';
 import { DATASETS, join, parentOf } from './paths';
 import { ShareDialog } from './ShareDialog';
 import { NewFolderField, Toolbar, type Asked } from './Toolbar';
@@ -42,10 +43,10 @@ export function Browser(
   const onOpen = (entry: Entry) => {
     if (entry.kind === 'folder') {
       go(entry.path);
-    } else if (!compact) {
-      setShown(entry.path);
+    } else if (compact && host.openFile && opensInLab(entry)) {
+      void model.attempt(() => host.openFile!(group, entry.path));
     } else {
-      host.open({ what: 'files', group, path: parentOf(entry.path), entry: entry.path });
+      showDetails(props, entry, setShown);
     }
   };
   const put = (transfer: DataTransfer, folder: string) =>
@@ -82,7 +83,7 @@ export function Browser(
         onAsk={setAsked}
         onRename={() => setRenaming(list.chosen[0].path)}
         onRemove={remove}
-        onDetails={() => onDetails(props, list.chosen[0], setShown)}
+        onDetails={() => showDetails(props, list.chosen[0], setShown)}
       />
       <div className="clg-browser-where">
         <Crumbs model={model} top={group} root={props.root} path={path} onGo={go} />
@@ -130,7 +131,8 @@ export function Browser(
   );
 }
 
-function onDetails(props: FilesProps, entry: Entry, show: (path: string) => void): void {
+/** Beside the list; from a narrow panel in a place of their own. */
+function showDetails(props: FilesProps, entry: Entry, show: (path: string) => void): void {
   if (props.compact) {
     const { host } = props.actions;
     host.open({ what: 'files', group: props.group, path: parentOf(entry.path), entry: entry.path });

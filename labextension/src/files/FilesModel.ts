@@ -216,7 +216,8 @@ export class FilesModel {
         cursor = page.next_cursor ?? undefined;
       } while (cursor && wanted.size > 0);
       this.note = {
-        text: wanted.size > 0 ? `${counted(wanted.size, 'item')} not found in the trash.` : 'Undone.'
+        text:
+          wanted.size > 0 ? `${counted(wanted.size, 'item')} not found in the trash.` : 'Back where it was.'
       };
     });
     await this.refresh();

@@ -80,3 +80,8 @@ export function selectionWords(entries: readonly Entry[]): string {
   const what = parts.filter(Boolean).join(' and ');
   return files > 0 ? `${what}, ${bytes(size)}` : what;
 }
+
+/** Would a click that opens it in JupyterLab show something? Large files are better looked at first. */
+export function opensInLab(entry: Entry): boolean {
+  return entry.size <= 32 * 1024 * 1024 && !['file', 'archive'].includes(sortOf(entry));
+}
