@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collegium.domain.quota import GroupUsage, Limits
-from collegium.domain.resources import COUNT_PREFIX, CPU, MEMORY, Resources, short_amount
+from collegium.domain.resources import COUNT_PREFIX, CPU, MEMORY, STORAGE, Resources, short_amount
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _meter(resource: str, whose: str, limits: Limits, used: Resources) -> Meter:
 def _label(resource: str) -> str:
     if resource.startswith(COUNT_PREFIX):
         return resource.removeprefix(COUNT_PREFIX).capitalize()
-    return {CPU: "CPU", MEMORY: "Memory"}.get(resource, resource)
+    return {CPU: "CPU", MEMORY: "Memory", STORAGE: "Storage"}.get(resource, resource)
 
 
 def _order(resource: str) -> tuple[int, str]:

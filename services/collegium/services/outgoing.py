@@ -1,4 +1,4 @@
-"""Sends the bytes of files: with back-pressure, in memory that does not grow, and fast where the kernel can do it."""
+"""Sends the bytes of files: with back-pressure, in memory that does not grow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collegium.stores.port import OpenFile
 
 
 async def send_file(handler: BaseHandler, file: OpenFile, start: int, end: int) -> None:
-    """Send the bytes [start, end) as the body of an answer whose other headers are set."""
+    """Send the bytes [start, end) as the body of an answer whose other headers are set.
+
+    Pieces of 1 MiB, each read in a thread, are as fast for one client as a web server's sendfile, which would take the
+    connection out of Tornado's hands.
+    """
     handler.set_header("Content-Length", str(end - start))
     if handler.request.method == "HEAD":
         return

@@ -122,6 +122,7 @@ async def test_sources_and_targets_that_hold_one_another(places: Places) -> None
         with pytest.raises(InvalidInput):
             await apart(source, target)
     assert outermost(["a/b", "c", "a", "c", "cd/e", "a/b/c"]) == ["c", "a", "cd/e"]
+    assert outermost(["a", "", "b"]) == [""]
 
 
 async def test_copies_from_another_store(places: Places) -> None:

@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from collegium.services.files.heads import NotShown
 from collegium.services.files.models import CellKind, CellOut, CellOutputOut
@@ -90,7 +90,7 @@ class _Reader:
         return "data:image/png;base64," + base64.b64encode(data).decode()
 
     def _text(self, value: object, limit: int, between: str = "") -> str:
-        text = between.join(value) if _is_lines(value) else value  # type: ignore[arg-type]
+        text = between.join(value) if _is_lines(value) else value
         if not isinstance(text, str):
             return ""
         self.cut |= len(text) > limit
@@ -98,5 +98,5 @@ class _Reader:
         return text[:limit].encode("utf-8", "replace").decode()
 
 
-def _is_lines(value: object) -> bool:
+def _is_lines(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(line, str) for line in value)

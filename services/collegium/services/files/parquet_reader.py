@@ -87,7 +87,8 @@ def main() -> None:
         pyarrow.set_cpu_count(1)
         file = pyarrow.parquet.ParquetFile(Asked(size), buffer_size=BLOCK, pre_buffer=False)
         fields = list(file.schema_arrow)[:MAX_COLUMNS]
-        wanted, found = [f.name for f in fields], []
+        wanted = [f.name for f in fields]
+        found: list[dict[str, Any]] = []
         for batch in file.iter_batches(batch_size=max(1, rows), columns=wanted, use_threads=False):
             found += batch.slice(0, rows - len(found)).to_pylist()
             if len(found) >= rows:

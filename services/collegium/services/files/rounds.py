@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.audit import SYSTEM, AuditEntry
@@ -111,7 +112,7 @@ class FileRounds:
     async def expire(self) -> None:
         """What was in the trash as long as its group keeps things there."""
         for group in await self._database.reading(lambda uow: uow.trash.groups()):
-            while await self._lease.write(lambda uow, group=group: self._expire_some(uow, group)):  # type: ignore[misc]
+            while await self._lease.write(partial(self._expire_some, group=group)):
                 self._trash.purge_soon()
 
     def _expire_some(self, uow: UnitOfWork, group: str) -> int:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.audit import AuditEntry, Outcome
@@ -111,9 +112,8 @@ class TaskRunner:
             return 0
         found = await self._database.reading(lambda uow: uow.file_tasks.dead(before, room))
         for task in found:
-            taken = await self._database.writing(
-                lambda uow, task=task: uow.file_tasks.take(task.id, self.holder, before, moment)  # type: ignore[misc]
-            )
+            take = partial(_take, task=task.id, holder=self.holder, before=before, at=moment)
+            taken = await self._database.writing(take)
             if taken:
                 _log.warning("task %s is taken up: its process is gone", task.id)
                 self._start(replace(task, holder=self.holder), again=True)
@@ -196,6 +196,10 @@ class TaskRunner:
             _tell(uow, task, state, message, moment)
 
         await self._database.writing(write)
+
+
+def _take(uow: UnitOfWork, task: str, holder: str, before: datetime, at: datetime) -> bool:
+    return uow.file_tasks.take(task, holder, before, at)
 
 
 def _tell(uow: UnitOfWork, task: FileTask, state: TaskState, message: str, moment: datetime) -> None:

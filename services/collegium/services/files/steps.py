@@ -60,6 +60,8 @@ def outermost(paths: Sequence[str]) -> list[str]:
     """Paths without those below others, each once, in order."""
     found: list[str] = []
     wanted = set(paths)
+    if "" in wanted:
+        return [""]
     for path in dict.fromkeys(paths):
         above = parent_of(path)
         while above and above not in wanted:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from collegium.db import Database
+from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import Conflict, InvalidInput, NotFound, shorten
 from collegium.domain.file_tasks import FileTask, TaskKind, TrashState
 from collegium.domain.files import check_path, joined, name_of
@@ -91,7 +91,7 @@ class FileTaskService:
         if await look(target) is not None:
             raise in_the_way(target)
 
-        def write(uow):  # type: ignore[no-untyped-def]
+        def write(uow: UnitOfWork) -> None:
             if not uow.trash.change(entry.id, TrashState.KEPT, TrashState.RESTORING):
                 raise Conflict(f"{shorten(entry.shown)} is being restored or removed already.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import Conflict, DomainError, NotFound, shorten
@@ -92,7 +93,9 @@ class FileWork:
             if again and await self._is_there(task, target, size):
                 progress(size)
                 continue
-            await self._make_room(task, target)
+            # A folder from another store may be half there: it is gone on with.
+            if not (again and source.store is not target.store and await self._is_ours(task, target)):
+                await self._make_room(task, target)
             await self._copy_one(task, source, target, progress)
         what = f"{total.files} file" + ("" if total.files == 1 else "s")
         text = f"{shorten(task.source)} was copied to {shorten(task.target)}: {what}."
@@ -105,7 +108,7 @@ class FileWork:
             entries = [
                 await self._row(task, number, paths[number]) for number in range(start, min(len(paths), start + PART))
             ]
-            await self._database.writing(lambda uow, entries=entries: _insert(uow, entries))  # type: ignore[misc]
+            await self._database.writing(partial(_insert, entries=entries))
             for entry in entries:
                 try:
                     progress(await self._trash.discard(entry))
@@ -141,15 +144,15 @@ class FileWork:
             raise
 
     async def _is_there(self, task: FileTask, target: Place, size: Size) -> bool:
-        """Did an earlier try come so far? Nothing was there when the task began, or it is in the trash now."""
+        """Did an earlier try come so far?"""
         entry = await look(target)
-        if entry is None:
-            return False
-        if target.store is not self._places.store:
-            return False
-        ticket = await self._database.reading(lambda uow: uow.trash.get(_ticket(task, target)))
-        mine = not task.work["replace"] or ticket is not None
-        return mine and await size_of(target, entry) == size
+        return entry is not None and await self._is_ours(task, target) and await size_of(target, entry) == size
+
+    async def _is_ours(self, task: FileTask, target: Place) -> bool:
+        """Is what is there now ours? Nothing was there when the task began, or it is in the trash by now."""
+        if not task.work["replace"]:
+            return True
+        return await self._database.reading(lambda uow: uow.trash.get(_ticket(task, target))) is not None
 
     async def _make_room(self, task: FileTask, target: Place) -> None:
         """What is at a target that may be replaced goes to the trash."""
