@@ -4,7 +4,13 @@ import { useAction, useLoad } from '../accounts/load';
 import { Problem } from '../accounts/parts';
 import type { AccessMode, GroupRef } from '../api';
 import { ApiError, type Client } from '../client';
-import { emptyDataset, toPlatformDataset, type DatasetDraft, type GrantDraft } from '../datasets/draft';
+import {
+  emptyDataset,
+  hasPlace,
+  toPlatformDataset,
+  type DatasetDraft,
+  type GrantDraft
+} from '../datasets/draft';
 import { AboutFields, KindChoices, NameField, SourceFields } from '../datasets/Fields';
 import { AccessSelect } from '../datasets/Grants';
 import { KINDS, onlyRead } from '../datasets/sources';
@@ -79,7 +85,7 @@ export function PlatformDatasetForm({ client, groups }: { client: Client; groups
         onEveryone={setEveryone}
         onGrants={setGrants}
       />
-      {Object.keys(own).length === 0 && <Problem of={make.problem} />}
+      {!hasPlace(errors) && <Problem of={make.problem} />}
       <div className="clg-actions clg-form-actions">
         <button
           type="submit"

@@ -4,7 +4,7 @@ import { useAction, useLoad } from '../accounts/load';
 import { Badge, Confirmed, Problem, Time } from '../accounts/parts';
 import type { GroupRef, PlatformDataset } from '../api';
 import { ApiError, type Client } from '../client';
-import { draftSource, emptyDataset } from '../datasets/draft';
+import { draftSource, emptyDataset, hasPlace } from '../datasets/draft';
 import { AboutFields, SourceFields } from '../datasets/Fields';
 import { Grants } from '../datasets/Grants';
 import { useAgain } from '../datasets/news';
@@ -214,7 +214,7 @@ function Editor(props: {
         titleHint={dataset.name}
         onChange={change => setDraft({ ...draft, ...change })}
       />
-      {Object.keys(errors).length === 0 && <Problem of={save.problem} />}
+      {!hasPlace(errors) && <Problem of={save.problem} />}
       <div className="clg-actions">
         <button
           type="submit"

@@ -92,7 +92,7 @@ export function PlatformSecrets({ client, groups }: { client: Client; groups: Gr
                   testid="collegium-platform-secret-delete"
                   question={
                     row.used_by
-                      ? `Delete ${row.name}? It is ${usedBy(row.used_by, row.uses)}: what starts later fails.`
+                      ? `Delete ${row.name}? It is ${usedBy(row.used_by, row.uses)}, and goes only when nothing wants it any more.`
                       : `Delete ${row.name}? Its value is gone for good.`
                   }
                   danger

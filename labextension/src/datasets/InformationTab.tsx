@@ -5,6 +5,7 @@ import { Confirmed, Problem, Time } from '../accounts/parts';
 import { ApiError } from '../client';
 import { serverErrors, type FieldErrors } from '../errors';
 import type { DatasetProps } from './DatasetView';
+import { hasPlace } from './draft';
 import { AboutFields } from './Fields';
 import { InTheWay } from './parts';
 import { SOURCES } from './sources';
@@ -134,7 +135,7 @@ function Editor(props: DatasetProps & { onClose: () => void }): JSX.Element {
         titleHint={dataset.name}
         onChange={change => setAbout({ ...about, ...change })}
       />
-      {Object.keys(errors).length === 0 && <Problem of={save.problem} />}
+      {!hasPlace(errors) && <Problem of={save.problem} />}
       <div className="clg-actions">
         <button
           type="submit"

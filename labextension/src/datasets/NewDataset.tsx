@@ -7,7 +7,7 @@ import type { DatasetDetail } from '../api';
 import { ApiError, type Client } from '../client';
 import { errorAt, serverErrors, type FieldErrors } from '../errors';
 import { allDatasets } from './all';
-import { emptyDataset, toDataset, type DatasetDraft } from './draft';
+import { emptyDataset, hasPlace, toDataset, type DatasetDraft } from './draft';
 import { AboutFields, KindChoices, NameField, SourceFields } from './Fields';
 import { PathChooser } from './PathChooser';
 import { GROUP_KINDS } from './sources';
@@ -40,17 +40,22 @@ export function NewDataset(props: {
     event.preventDefault();
     const { body, errors: wrong } = toDataset(draft);
     setOwn(wrong);
-    if (Object.keys(wrong).length > 0) {
-      // After React has drawn the errors.
+    // After React has drawn the errors.
+    const look = () =>
       setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), 50);
+    if (Object.keys(wrong).length > 0) {
+      look();
       return;
     }
-    await create.run(async () => {
+    const done = await create.run(async () => {
       const made = await client.createDataset(group, body);
       actions.session.touch(made.name, 'dataset');
       actions.host.tell(`Dataset “${made.display_name || made.name}” was made.`);
       props.onMade(made);
     });
+    if (!done) {
+      look();
+    }
   };
   const denied = actions.session.denied('dataset.create');
   return (
@@ -99,7 +104,7 @@ export function NewDataset(props: {
           onVariables={() => undefined}
         />
       )}
-      {Object.keys(own).length === 0 && <Problem of={create.problem} />}
+      {!hasPlace(errors) && <Problem of={create.problem} />}
       <div className="clg-actions clg-form-actions">
         <button
           type="submit"

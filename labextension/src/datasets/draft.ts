@@ -73,6 +73,23 @@ function common(draft: DatasetDraft) {
   };
 }
 
+const PLACES = [
+  'name',
+  'display_name',
+  'licence',
+  'tags',
+  'description',
+  'source',
+  'copy_from',
+  'everyone',
+  'grants'
+];
+
+/** Whether the form shows some of these at their fields; then they need not be told once more. */
+export function hasPlace(errors: FieldErrors): boolean {
+  return Object.keys(errors).some(key => PLACES.includes(key.split('.')[0]));
+}
+
 /** Of a group. */
 export function toDataset(draft: DatasetDraft): { body: DatasetIn; errors: FieldErrors } {
   const copies = draft.kind === 'managed' && draft.copyFrom.length > 0;

@@ -112,7 +112,7 @@ export function SecretsPage(props: { client: Client; group: string; may: boolean
                         testid="collegium-secret-delete"
                         question={
                           row.used_by
-                            ? `Delete ${row.name}? It is ${usedBy(row.used_by ?? 0, row.uses ?? [])}: those that start later fail.`
+                            ? `Delete ${row.name}? It is ${usedBy(row.used_by ?? 0, row.uses ?? [])}, and goes only when nothing wants it any more.`
                             : `Delete ${row.name}? Its value is gone for good.`
                         }
                         danger

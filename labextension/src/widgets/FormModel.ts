@@ -69,7 +69,11 @@ export class FormModel {
     void this.loadCatalog();
     void this.loadCell();
     void this.load(async client => (this.settings = await client.groupSettings(this.group)));
-    void this.load(async client => (this.secrets = (await client.secrets(this.group)).items));
+    void this.load(async client => {
+      const { items } = await client.secrets(this.group);
+      // Those with fields are for datasets and images; a variable holds one value.
+      this.secrets = items.filter(s => (s.kind ?? 'opaque') === 'opaque');
+    });
     void this.load(async client => (this.datasets = (await allDatasets(client, this.group)).items));
     void this.load(async client => (this.channels = (await client.channels(this.group)).items));
   }
