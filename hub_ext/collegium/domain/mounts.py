@@ -19,8 +19,6 @@ DATASETS_AT, PROJECT_AT = "/datasets", "/project"
 DATASETS_VARIABLE, PROJECT_VARIABLE = "COLLEGIUM_DATASETS", "COLLEGIUM_PROJECT"
 #: What no dataset of kind environment may set: words of the hub and of ours to a workload.
 RESERVED_PREFIXES = ("JUPYTERHUB_", "JPY_", "COLLEGIUM_")
-#: Kinds whose versions are in the file store, whatever their source.
-VERSIONED = frozenset({SourceKind.MANAGED, SourceKind.GIT, SourceKind.S3})
 #: Kinds that nothing can be written to through a mount.
 _NEVER_WRITTEN = frozenset({SourceKind.GIT, SourceKind.S3, SourceKind.ENVIRONMENT})
 
@@ -145,6 +143,9 @@ def dataset_mount(dataset: Dataset, group: str, access: AccessMode, version: int
         access = AccessMode.READ_WRITE
     if version is not None or dataset.kind in _NEVER_WRITTEN:
         access = AccessMode.READ_ONLY
+    if version is not None and dataset.kind is SourceKind.S3:
+        # A list of what was in the bucket, which is read through the service; nothing of it is here to be mounted.
+        return Mount("", access, None, dataset.name, version, dataset.kind)
     if version is not None:
         root = Root.version(owner, dataset.name, version)
         return Mount(path, access, root, dataset.name, version, dataset.kind)

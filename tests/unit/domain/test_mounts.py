@@ -46,7 +46,6 @@ def choices(*texts: str) -> list[DatasetChoice]:
         # Of git there are only versions.
         (dataset("a", SourceKind.GIT), RW, [1, 4], None, RO, Root.version("_platform", "a", 4)),
         (dataset("a", SourceKind.GIT), RW, [1, 4], "a@1", RO, Root.version("_platform", "a", 1)),
-        (dataset("a", SourceKind.S3, bucket="b"), RW, [2], "a@2", RO, Root.version("_platform", "a", 2)),
         (dataset("a", SourceKind.S3, bucket="b"), RW, [], None, RO, None),
         (dataset("a", SourceKind.NFS, server="s", path="/p"), RW, [], None, RW, None),
         (dataset("a", SourceKind.CLAIM, claim="c"), RO, [], "a", RO, None),
@@ -58,6 +57,13 @@ def test_what_is_mounted_and_how(what, access, ready, choice, expected, root) ->
     assert (mount.path, mount.access, mount.root, mount.problem) == ("/datasets/a", expected, root, "")
     assert mount.version == (None if root is None or not root.frozen else int(root.area.rpartition("/")[2]))
     assert dict(mount.source) == ({} if root else dict(what.source))
+
+
+def test_a_version_in_s3_is_used_and_not_mounted() -> None:
+    """It is a list of what was there, which is read through the service."""
+    (mount,) = plan((dataset("a", SourceKind.S3, bucket="b"), RW), chosen=choices("a@2"), versions={"a": [2]})
+    assert (mount.path, mount.root, mount.version, mount.problem) == ("", None, 2, "")
+    assert not folders_of([mount]) and not mount.source
 
 
 @pytest.mark.parametrize(
