@@ -1,4 +1,4 @@
-/** With `calls.ts` and `jobCalls.ts` the one place that knows the service's addresses. */
+/** With its bases (`calls.ts`, `jobCalls.ts` and the like) the one place that knows the service's addresses. */
 
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 
