@@ -183,6 +183,10 @@ class Sender:
         except Cut:
             await self._wait()
             return (await self._ask(lambda: self.tus.head(place))).status in (404, 410)
+        if answer.status == 409:
+            # A request that was broken off had brought all of it.
+            self.counts["too late to give up"] += 1
+            return False
         assert answer.status in (204, 404, 410), answer
         return True
 

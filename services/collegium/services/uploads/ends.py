@@ -104,14 +104,17 @@ class Ends:
         return await self._database.writing(done)
 
     async def fail(self, upload: Upload, message: str, *, tell: bool = False) -> Upload:
-        """It becomes nothing, and ``message`` says why. What the store has of it goes, then the room kept for it."""
+        """It becomes nothing, and ``message`` says why. What the store has of it goes, then the room kept for it.
+
+        Whoever was quicker counts: one that is in another state by now is answered as it is.
+        """
         moment = self._clock()
 
         def failed(uow: UnitOfWork) -> Upload | None:
             if tell:
                 uow.events.lock(upload.group)
             row = uow.uploads.lock(upload.id)
-            if row is None or row.state.over:
+            if row is None or row.state is not upload.state:
                 return row
             after = replace(
                 row,

@@ -154,11 +154,11 @@ class UploadService:
     async def terminate(self, by: By, group: str, upload_id: str) -> None:
         """Give it up: what came is forgotten, and so is that there was one. Raises Conflict for one that is done."""
         upload = await self._alone(by.actor, group, upload_id)
-        if upload.state is UploadState.DONE:
-            raise Conflict("The upload is done; delete the file instead.", state=upload.state.value)
-        if upload.state is UploadState.FINISHING:
-            raise Conflict("All bytes have come and the file is being made; it is too late.", state=upload.state.value)
-        await self._ends.clear(await self._ends.fail(upload, f"{by.actor.user} gave it up."), forget=True)
+        if upload.state is UploadState.OPEN:
+            upload = await self._ends.fail(upload, f"{by.actor.user} gave it up.")
+        if upload.state is not UploadState.FAILED:
+            raise Conflict("All bytes of the upload have come; delete the file instead.", state=upload.state.value)
+        await self._ends.clear(upload, forget=True)
 
     async def complete(self, upload: Upload) -> Upload:
         """All bytes are there: make the file visible. Raises Conflict with the reason if that cannot be."""
