@@ -392,6 +392,8 @@ async def s3(folder: Path) -> AsyncIterator[FileStore]:
 
     server = shared_server()
     made = S3Store(server.settings(server.bucket(), "some/prefix"))
+    # So that what the suite sends has several parts.
+    made._uploads.calls.part = 5 << 20
     yield made
     await made.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -201,7 +202,7 @@ class Bucket:
             answer.get("Metadata") or {},
         )
 
-    async def put(self, key: str, body: bytes | bytearray = b"", **more: Any) -> str:
+    async def put(self, key: str, body: bytes | bytearray | io.BytesIO = b"", **more: Any) -> str:
         """Write an object in one go; its ETag."""
         return str((await self.call("put_object", Key=key, Body=body, **more))["ETag"]).strip('"')
 

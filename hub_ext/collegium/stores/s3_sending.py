@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ WRITER = "collegium-writer"
 class Sending:
     """Calls for uploads into one bucket."""
 
-    #: Bytes of a part, where it need not be larger for the number of parts to suffice.
-    part = 8 * MiB
+    #: Bytes of a part, where it need not be larger for the number of parts to suffice. Four are in memory at a time.
+    part = 6 * MiB
 
     def __init__(self, bucket: Bucket, keys: Keys) -> None:
         self._bucket, self._keys = bucket, keys
@@ -89,16 +90,26 @@ class Sending:
                 return found
             marker = {"PartNumberMarker": int(answer["NextPartNumberMarker"])}
 
-    async def send_part(self, transfer: Transfer, number: int, body: bytes | bytearray) -> Sent:
-        """One part."""
+    async def send_part(self, transfer: Transfer, number: int, body: io.BytesIO) -> Sent:
+        """One part. It is a stream: of bytes the connection would make a copy, and move its rest at each step."""
         if number > MAX_PARTS:
             raise Conflict(f"The upload was begun again too often: it would need more than {MAX_PARTS} parts")
+        size = body.seek(0, io.SEEK_END)
+        body.seek(0)
         answer = await self._bucket.call("upload_part", **self.target(transfer), PartNumber=number, Body=body)
-        return Sent(number, len(body), str(answer["ETag"]).strip('"'))
+        return Sent(number, size, str(answer["ETag"]).strip('"'))
 
-    async def keep(self, transfer: Transfer, start: int, body: bytes | bytearray) -> None:
+    async def keep(self, transfer: Transfer, start: int, body: io.BytesIO) -> None:
         """Bytes that are less than a part, as an object."""
-        await self._bucket.put(f"{self.prefix(transfer)}tail.{start}.{len(body)}", body)
+        size = body.seek(0, io.SEEK_END)
+        body.seek(0)
+        await self._bucket.put(f"{self.prefix(transfer)}tail.{start}.{size}", body)
+
+    async def promote(self, transfer: Transfer, number: int, chain: Sequence[tuple[int, int]]) -> Sent:
+        """A part of such objects."""
+        if len(chain) > 1:
+            return await self.compose(transfer, number, chain)
+        return await self.send_part(transfer, number, io.BytesIO(await self.load(transfer, *chain[0])))
 
     async def load(self, transfer: Transfer, start: int, length: int) -> bytes:
         """Such bytes."""
@@ -156,5 +167,5 @@ class Sending:
 
     async def _write_part(self, target: Mapping[str, str], sent: list[dict[str, Any]], body: bytearray) -> None:
         number = len(sent) + 1
-        answer = await self._bucket.call("upload_part", **target, PartNumber=number, Body=body)
+        answer = await self._bucket.call("upload_part", **target, PartNumber=number, Body=io.BytesIO(body))
         sent.append({"PartNumber": number, "ETag": answer["ETag"]})

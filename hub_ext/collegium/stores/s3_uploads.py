@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -62,7 +63,7 @@ class Uploads:
         if state.received != offset:
             raise Conflict(f"The upload goes on at {state.received}, not at {offset}", offset=state.received)
         if live.hash is None or live.hashed != offset:
-            live.hash, live.hashed = (hashlib.sha256() if offset == 0 else None), offset
+            live.hash, live.hashed = (hashlib.sha256() if transfer.checked and offset == 0 else None), offset
         live.before = (offset, live.hash.copy()) if live.hash is not None else None
         writer = Writer(self._calls, transfer, state, live, turn)
         await writer.load()
@@ -88,9 +89,8 @@ class Uploads:
             live.hash, live.hashed = live.before[1].copy(), offset
         for start, length in state.tails:
             if start < offset < start + length and (start, offset - start) not in state.tails:
-                await self._calls.keep(
-                    transfer, start, (await self._calls.load(transfer, start, length))[: offset - start]
-                )
+                kept = await self._calls.load(transfer, start, length)
+                await self._calls.keep(transfer, start, io.BytesIO(kept[: offset - start]))
         await self._bucket.delete([key for (start, length), key in state.tails.items() if start + length > offset])
         if offset < state.in_parts:
             index = state.layout.index(offset)
@@ -166,11 +166,7 @@ class Uploads:
         _complete_or_conflict(transfer, state.received)
         parts, chain = state.counted, state.chain
         if chain:
-            number = state.number(len(parts))
-            if len(chain) == 1:
-                parts.append(await self._calls.send_part(transfer, number, await self._calls.load(transfer, *chain[0])))
-            else:
-                parts.append(await self._calls.compose(transfer, number, chain))
+            parts.append(await self._calls.promote(transfer, state.number(len(parts)), chain))
         return parts
 
     async def _complete(self, transfer: Transfer, parts: Sequence[Sent], condition: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from collegium.stores.s3_layout import State
 from collegium.stores.s3_sending import Sending
 
 #: Parts on their way at once, beside the one that comes.
-AT_ONCE = 2
+AT_ONCE = 3
 
 
 @dataclass
@@ -35,20 +36,27 @@ class Writer:
         self._layout = state.layout
         self.at = state.received
         #: The chunk that is being filled, where it begins, and how much of it is kept already.
-        self._buffer = bytearray()
+        self._buffer = io.BytesIO()
         self._start = self.at
         self._kept = 0
         self._chain = state.chain
         self._parts: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
-        """What of the chunk is there already."""
-        if self._chain:
-            start, length = self._chain[-1]
-            if self._layout.chunk_at(self.at)[0] == start and self.at < self._layout.chunk_at(start)[1]:
-                self._buffer = bytearray(await self._sending.load(self._transfer, start, length))
-                self._chain.pop()
-                self._start, self._kept = start, length
+        """What of the chunk is there already. A part that is whole beside the upload, because its sender broke off just
+        then, becomes one first."""
+        if not self._chain:
+            return
+        index = self._layout.index(self._chain[0][0])
+        if self.at == self._layout.bounds(index)[1]:
+            await self._sending.promote(self._transfer, self._state.number(index), self._chain)
+            self._chain = []
+            return
+        start, length = self._chain[-1]
+        if self.at < self._layout.chunk_at(start)[1]:
+            self._buffer.write(await self._sending.load(self._transfer, start, length))
+            self._chain.pop()
+            self._start, self._kept = start, length
 
     def _mine(self) -> None:
         if self._live.turn != self._turn:
@@ -64,7 +72,7 @@ class Writer:
         while view:
             end = self._layout.chunk_at(self._start)[1]
             some = view[: end - self.at]
-            self._buffer += some
+            self._buffer.write(some)
             self.at += len(some)
             view = view[len(some) :]
             if self.at == end and end != size:
@@ -73,9 +81,14 @@ class Writer:
     async def _hash(self) -> None:
         live = self._live
         if live.hash is not None and self._start <= live.hashed < self.at:
-            with memoryview(self._buffer)[live.hashed - self._start :] as fresh:
-                await asyncio.to_thread(live.hash.update, fresh)
-            live.hashed = self.at
+            with self._buffer.getbuffer() as whole, whole[live.hashed - self._start :] as fresh:
+                # Not to be broken off: the checksum has either seen these bytes or not.
+                work = asyncio.ensure_future(asyncio.to_thread(live.hash.update, fresh))
+                try:
+                    await asyncio.shield(work)
+                finally:
+                    await asyncio.wait({work})
+                    live.hashed = self.at
 
     async def _send(self) -> None:
         """A full chunk."""
@@ -88,11 +101,11 @@ class Writer:
             self._parts.add(self._begun(self._send_part(self._state.number(index), self._buffer)))
         else:
             await self._keep()
-            self._chain.append((self._start, len(self._buffer)))
+            self._chain.append((self._start, self.at - self._start))
             if self.at == end and "upload_id" in self._transfer.state:
-                await self._sending.compose(self._transfer, self._state.number(index), self._chain)
+                await self._sending.promote(self._transfer, self._state.number(index), self._chain)
                 self._chain = []
-        self._buffer, self._start, self._kept = bytearray(), self.at, 0
+        self._buffer, self._start, self._kept = io.BytesIO(), self.at, 0
 
     def _begun(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Something on its way, which whoever has the next turn waits for."""
@@ -102,7 +115,7 @@ class Writer:
         task.add_done_callback(_quiet)
         return task
 
-    async def _send_part(self, number: int, body: bytearray) -> None:
+    async def _send_part(self, number: int, body: io.BytesIO) -> None:
         await self._sending.send_part(self._transfer, number, body)
 
     async def _keep(self) -> None:
@@ -119,14 +132,14 @@ class Writer:
         """Make durable what came."""
         try:
             self._mine()
-            if len(self._buffer) > self._kept:
+            if self.at - self._start > self._kept:
                 start, end = self._layout.bounds(self._layout.index(self._start))
                 if self.at == end == self._transfer.size and start == self._start and not self._chain:
                     await self._send()
                 else:
                     await self._hash()
                     await self._keep()
-                    self._kept = len(self._buffer)
+                    self._kept = self.at - self._start
         finally:
             await self._through(0)
         await self._sending.drop(self._state.strays)

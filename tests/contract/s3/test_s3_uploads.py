@@ -42,7 +42,7 @@ async def pieces(data: bytes, error: Exception | None = None, size: int = 1 << 1
 
 
 async def begun(store: S3Store, path: str = "a", size: int | None = len(DATA), name: str = "up-1") -> Transfer:
-    transfer = Transfer(name, FILES, path, size)
+    transfer = Transfer(name, FILES, path, size, checked=True)
     return dataclasses.replace(transfer, state=await store.begin(transfer))
 
 
@@ -99,6 +99,19 @@ async def test_a_part_that_fits_no_memory_is_put_together_by_the_server(place: P
     await store.finish(transfer, replace=False, sha256=digest())
     assert await read(store) == DATA
     assert place.keys() == ["lab/physics/files/a"] and place.unfinished() == []
+
+
+async def test_a_part_that_was_kept_whole_becomes_one(store: S3Store, place: Place) -> None:
+    """Its sender broke off while it was on its way."""
+    transfer = await begun(store)
+    key = f"lab/physics/uploads/{transfer.id}/tail.0.{5 * MiB}"
+    place.server.client.put_object(Bucket=place.bucket, Key=key, Body=DATA[: 5 * MiB])
+    assert await store.received(transfer) == 5 * MiB
+    await store.append(transfer, 5 * MiB, pieces(DATA[5 * MiB : 11 * MiB]))
+    assert await place.open().received(transfer) == 11 * MiB
+    await store.append(transfer, 11 * MiB, pieces(DATA[11 * MiB :]))
+    await store.finish(transfer, replace=False, sha256=digest())
+    assert await read(store) == DATA and place.keys() == ["lab/physics/files/a"]
 
 
 @pytest.mark.parametrize("replace", [False, True])

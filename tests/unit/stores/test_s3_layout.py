@@ -11,12 +11,13 @@ from collegium.stores.s3_bucket import Found
 from collegium.stores.s3_layout import MAX_PARTS, Layout, MiB, Sent, State
 
 TiB = 1 << 40
+PART = 6 * MiB
 SIZES = st.one_of(st.integers(0, 64 * MiB), st.integers(0, 5 * TiB), st.just(5 * TiB))
 
 
 @given(size=st.none() | SIZES, index=st.integers(0, MAX_PARTS - 1))
 def test_parts_lie_side_by_side(size: int | None, index: int) -> None:
-    layout = Layout.planned(size, 8 * MiB)
+    layout = Layout.planned(size, PART)
     start, end = layout.bounds(index)
     if start >= (size if size is not None else 1 << 63):
         return
@@ -26,14 +27,14 @@ def test_parts_lie_side_by_side(size: int | None, index: int) -> None:
     for byte in {start, (start + end) // 2, end - 1}:
         assert layout.index(byte) == index
         first, last = layout.chunk_at(byte)
-        assert start <= first <= byte < last <= end and last - first <= 8 * MiB
+        assert start <= first <= byte < last <= end and last - first <= PART
 
 
 @given(size=SIZES)
 def test_parts_suffice(size: int) -> None:
-    known = Layout.planned(size, 8 * MiB)
+    known = Layout.planned(size, PART)
     assert size == 0 or known.index(size - 1) < 9500
-    assert Layout.planned(None, 8 * MiB).index(size) < MAX_PARTS
+    assert Layout.planned(None, PART).index(size) < MAX_PARTS
 
 
 def found(name: str, size: int) -> Found:
