@@ -26,7 +26,8 @@ def subclasses(kind: type[DomainError]) -> set[type[DomainError]]:
 
 
 def test_every_refusal_has_a_status_of_its_own() -> None:
-    assert subclasses(DomainError) == set(STATUS)
+    # Without a word of its own it is told like the refusal that it is a kind of.
+    assert {c for c in subclasses(DomainError) if "code" in vars(c)} == set(STATUS)
     assert len({c.code for c in STATUS}) == len(STATUS)
 
 

@@ -60,7 +60,8 @@ def test_a_key_is_made_only_by_who_has_the_state_for_itself(
 
 def test_what_the_operator_says_wins(options: list[dict[str, Any]], tmp_path: Path) -> None:
     CollegiumService(backend_options={"homes_dir": "/h"})._load_backend(Settings.at(tmp_path), CIPHER)
-    assert options == [{"name": "local", "state_dir": tmp_path / "local", "homes_dir": "/h"}]
+    own = {"state_dir": tmp_path / "local", "files_dir": tmp_path / "files"}
+    assert options == [{"name": "local", "homes_dir": "/h", **own}]
 
 
 def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
