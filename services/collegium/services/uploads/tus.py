@@ -95,7 +95,7 @@ class TusHandler(IncomingHandler):
         done: Upload = await self.received()
         return done
 
-    async def data_received(self, chunk: bytes) -> None:
+    async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]
         """Hand it on, for as long as its sender may send."""
         self._heard = time.monotonic()
         failed = self._work is not None and self._work.done()
