@@ -10,7 +10,7 @@ compile() { python3 -m compileall -q -f --invalidation-mode unchecked-hash "$@";
 case $1 in
 system)
   apt-get update -q
-  apt-get install -q -y --no-install-recommends ca-certificates python3 python3-venv tini
+  apt-get install -q -y --no-install-recommends ca-certificates git openssh-client python3 python3-venv tini
   groupadd --gid 1000 collegium
   useradd --uid 1000 --gid 1000 --home-dir /srv/collegium --create-home --skel /dev/null --shell /bin/sh collegium
   compile /usr/lib/python3*

@@ -48,6 +48,10 @@ application)
   packages=$(echo /opt/user/lib/python3*/site-packages)
   cp -R /client/collegium_client "$packages"/
   chmod -R u=rwX,go=rX "$packages/collegium_client"
+  # By this fsspec finds collegium://.
+  mkdir "$packages/collegium_client-0.1.0.dist-info"
+  printf '%s\n' 'Metadata-Version: 2.1' 'Name: collegium-client' 'Version: 0.1.0' > "$packages/collegium_client-0.1.0.dist-info/METADATA"
+  printf '%s\n' '[fsspec.specs]' 'collegium = collegium_client.fs:CollegiumFileSystem' > "$packages/collegium_client-0.1.0.dist-info/entry_points.txt"
   compile "$packages/collegium_client"
   printf '%s\n' '#!/opt/user/bin/python3' 'from collegium_client.__main__ import main' '' 'main()' > /opt/user/bin/collegium
   chmod 755 /opt/user/bin/collegium
