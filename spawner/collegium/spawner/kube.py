@@ -62,7 +62,7 @@ class GroupKubeSpawner(GroupSpawnerMixin, PodSpawner):
         return data.abilities(self.kubernetes, FileSettings.from_environment(), to_be_seen=True)
 
     async def _without_missing(self, spec: LaunchSpec) -> LaunchSpec:
-        """The launch without datasets whose claim went since somebody looked: its pod would wait for ever."""
+        """The launch without what has no claim to mount it by (any more): its pod would wait for ever."""
         problems = await claim_problems(hub_side().cluster, self.kubernetes, spec.group, spec.mounts)
         return await self.leave_out(spec, problems) if problems else spec
 

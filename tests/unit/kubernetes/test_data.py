@@ -191,6 +191,8 @@ async def test_a_grant_comes_and_goes() -> None:
     assert (await sources.look("physics", NAS)).state is Health.MISSING  # not bound yet
     cluster.objects["PersistentVolumeClaim", PLACE, name]["status"] = {"phase": "Bound"}
     assert (await sources.look("physics", NAS)).state is Health.OK
+    cluster.put(CLAIM, {"metadata": {"name": SETTINGS.files_claim, "namespace": PLACE}})
+    await sources.ensure("physics", [mount(NAS)])
     calls = len(cluster.calls)
     await sources.ensure("physics", [mount(NAS)])
     assert [c[0] for c in cluster.calls[calls:]] == ["get", "get"]
@@ -215,10 +217,22 @@ async def test_claims_are_looked_at_before_they_are_mounted() -> None:
         ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, "is being deleted"),
     ):
         cluster.put(CLAIM, {**claim, "metadata": {**claim["metadata"], **change}})
-        found = await claim_problems(cluster, SETTINGS, "physics", [mount(CLAIMED), mount(dataset("digits"))])
+        found = await claim_problems(cluster, SETTINGS, "physics", [mount(CLAIMED)])
         assert said in found.get("old", "") and set(found) == ({"old"} if said else set())
     cluster.put(CLAIM, {**claim, "status": {"phase": "Lost"}})
     assert "is lost" in (await sources.look("physics", CLAIMED)).message
+
+
+async def test_trees_are_mounted_once_the_controller_has_made_them() -> None:
+    cluster = MemoryCluster()
+    stored = [project_mount("physics", ABILITIES), mount(dataset("digits"))]
+    gone = await claim_problems(cluster, SETTINGS, "physics", stored)
+    assert set(gone) == {"", "digits"} and "has no claim collegium-files" in gone[""]
+    files = {"name": SETTINGS.files_claim, "namespace": PLACE}
+    cluster.put(CLAIM, {"metadata": files})
+    assert "are being prepared" in (await claim_problems(cluster, SETTINGS, "physics", stored))["digits"]
+    await KubernetesSources(cluster, SETTINGS).ensure("physics", [])
+    assert await claim_problems(cluster, SETTINGS, "physics", stored) == {}
 
 
 async def test_what_is_not_ours_is_never_taken_over_and_keeps_no_other() -> None:

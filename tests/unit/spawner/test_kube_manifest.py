@@ -16,6 +16,7 @@ from jupyterhub.spawner import SpawnException
 from traitlets.config import Config
 
 from collegium.backends.kubernetes import naming
+from collegium.backends.kubernetes.data import TREES
 from collegium.domain.catalog import AccessMode, Dataset, Image, InstanceType, Placement, SourceKind
 from collegium.domain.errors import InvalidInput
 from collegium.domain.launch import LaunchSpec
@@ -73,6 +74,8 @@ def environment(pod: Any) -> dict[str, Any]:
 
 async def test_shared_files_and_datasets_are_where_jobs_have_them(bench) -> None:
     spawner = bench.spawner()
+    claim = {"name": spawner.kubernetes.files_claim, "annotations": {TREES: "made"}}
+    bench.api.put("persistentvolumeclaims", {"metadata": claim}, NAMESPACE)
     digits = Dataset("digits", "Digits", SourceKind.MANAGED, {}, owner="chemistry")
     mounts = (
         project_mount("physics", spawner.mount_abilities),

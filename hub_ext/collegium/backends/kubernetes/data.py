@@ -27,6 +27,9 @@ from collegium.stores.settings import FileSettings
 SHARED = "shared"
 #: Label ``kind`` of volumes and claims of datasets, and annotation with the dataset's name.
 DATA, DATASET = "data", f"{naming.DOMAIN}/dataset"
+#: Annotation of a group's files claim: the trees that its pods mount from there have been made. The kubelet would make
+#: those that are missing as root's, and nobody could write there.
+TREES = f"{naming.DOMAIN}/trees"
 #: What a twin says it has room for: nobody looks, but quotas count it.
 _NOMINAL = "1Ki"
 _TWINS = (SourceKind.NFS, SourceKind.FOLDER, SourceKind.S3)

@@ -22,9 +22,11 @@ class KubernetesSources:
 
     def __init__(self, cluster: Cluster, settings: KubernetesSettings) -> None:
         self._cluster, self._settings = cluster, settings
+        self._marked: set[str] = set()
 
     async def ensure(self, group: str, mounts: Sequence[Mount]) -> None:
-        """See DatasetSources."""
+        """See DatasetSources. Tells the hub that the group's trees are there, which it cannot see."""
+        await self._mark(group)
         for mount in folders_of(mounts):
             if mount.root is None:
                 for kind, body in data.needed(self._settings, group, mount):
@@ -59,6 +61,17 @@ class KubernetesSources:
         problem = await claim_problem(self._cluster, self._settings, group, mount)
         state = Health.MISSING if problem else Health.OK
         return SourceHealth(dataset.name, state, problem, group=group)
+
+    async def _mark(self, group: str) -> None:
+        if group in self._marked:
+            return
+        name, place = self._settings.files_claim, self._settings.namespace_of(group)
+        try:
+            await self._cluster.patch(CLAIM, name, {"metadata": {"annotations": {data.TREES: "made"}}}, place)
+        except (NotFound, Refused) as error:
+            log.warning("group %s has no files volume that can be used: %s", group, error)
+        else:
+            self._marked.add(group)
 
     def _labels(self, group: str) -> dict[str, str]:
         return data.data_labels(self._settings, group)
@@ -113,8 +126,11 @@ async def claim_problem(cluster: Cluster, settings: KubernetesSettings, group: s
 async def claim_problems(
     cluster: Cluster, settings: KubernetesSettings, group: str, mounts: Sequence[Mount]
 ) -> Mapping[str, str]:
-    """Dataset → why it cannot be mounted after all, of those that lie elsewhere."""
+    """Dataset → why it cannot be mounted after all; of the shared files it is under an empty name."""
     found: dict[str, str] = {}
+    stored = [mount for mount in folders_of(mounts) if mount.root is not None]
+    if stored and (problem := await _files_problem(cluster, settings, group)):
+        found |= dict.fromkeys((mount.dataset for mount in stored), problem)
     for mount in folders_of(mounts):
         if mount.root is None:
             try:
@@ -124,6 +140,18 @@ async def claim_problems(
             if problem:
                 found[mount.dataset] = problem
     return found
+
+
+async def _files_problem(cluster: Cluster, settings: KubernetesSettings, group: str) -> str:
+    place = settings.namespace_of(group)
+    try:
+        claim = await cluster.get(CLAIM, settings.files_claim, place)
+    except NotFound:
+        return f"the namespace {place} has no claim {settings.files_claim} on the files volume"
+    except (DomainError, Refused) as error:
+        return f"the files volume cannot be looked for: {error.message}"
+    made = data.TREES in (claim["metadata"].get("annotations") or {})
+    return "" if made else "the group's shared files are being prepared; they are there in a moment"
 
 
 def _is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
