@@ -145,7 +145,7 @@ class FileStore(Protocol):
         visible only whole; if it is there already, it is answered for as it is."""
 
     async def begin(self, transfer: Transfer) -> Mapping[str, str]:
-        """Prepare an upload; the answer is its ``state``. Nothing is visible at its path."""
+        """Prepare an upload; the answer is its ``state``, the same each time. Nothing is visible at its path."""
 
     async def received(self, transfer: Transfer) -> int:
         """Bytes of an upload that are durable."""
@@ -155,7 +155,8 @@ class FileStore(Protocol):
         with the new offset. If ``pieces`` raises, what came is kept, made durable, and the error goes on."""
 
     async def truncate(self, transfer: Transfer, offset: int) -> None:
-        """Forget bytes after ``offset``: they did not match their checksum."""
+        """Forget bytes after ``offset``: they did not match their checksum. A store may have to forget some before it
+        too, unless that is where the last append began; ``received`` tells."""
 
     async def finish(self, transfer: Transfer, *, replace: bool, sha256: str = "") -> Entry:
         """Check the checksum of the whole, if one is given, and make the file visible at its path, whole. Raises

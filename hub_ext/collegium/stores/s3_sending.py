@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from collegium.domain.errors import Conflict, DomainError, NotFound
 from collegium.stores.port import Transfer
-from collegium.stores.s3_bucket import Bucket, Found, Gone
+from collegium.stores.s3_bucket import Bucket, Changed, Found, Gone
 from collegium.stores.s3_keys import Keys
 from collegium.stores.s3_layout import MAX_PARTS, Layout, MiB, Sent, State
 
@@ -47,15 +49,42 @@ class Sending:
         return {"Key": self._keys.path(transfer.root, transfer.path), "UploadId": transfer.state["upload_id"]}
 
     async def begin(self, transfer: Transfer) -> Mapping[str, str]:
-        """Note that there is one; one that may have several parts is begun at its key."""
-        key = self._keys.new(transfer.root, transfer.path)
-        await self._bucket.put(self.note(transfer))
-        if transfer.size is not None and transfer.size <= self.part:
-            return {}
-        begun = await self._bucket.call("create_multipart_upload", Key=key, Metadata={WRITER: transfer.id})
-        layout = Layout.planned(transfer.size, self.part)
-        more = {"growing": "yes"} if layout.growing else {}
-        return {"upload_id": str(begun["UploadId"]), "part": str(layout.part), **more}
+        """Note that there is one, with its state, which is the same when it is asked for again. One that may have
+        several parts is begun at its key."""
+        key, note = self._keys.new(transfer.root, transfer.path), self.note(transfer)
+        if (known := await self._noted(note)) is not None:
+            return known
+        state, target = {"small": "yes"}, {}
+        if transfer.size is None or transfer.size > self.part:
+            begun = await self._bucket.call("create_multipart_upload", Key=key, Metadata={WRITER: transfer.id})
+            target = {"Key": key, "UploadId": str(begun["UploadId"])}
+            layout = Layout.planned(transfer.size, self.part)
+            state = {"upload_id": target["UploadId"], "part": str(layout.part)}
+            state |= {"growing": "yes"} if layout.growing else {}
+        try:
+            await self._bucket.put(note, json.dumps(state).encode(), IfNoneMatch="*")
+        except Changed:
+            # Somebody else began it just now, or this is the second try of a call whose answer was lost.
+            known = await self._noted(note)
+            if target and (known is None or known.get("upload_id") != target["UploadId"]):
+                await self._bucket.call("abort_multipart_upload", **target)
+            return known if known is not None else await self.begin(transfer)
+        return state
+
+    async def _noted(self, note: str) -> dict[str, str] | None:
+        try:
+            found: dict[str, str] = json.loads(await self._bucket.get(note))
+        except Gone:
+            return None
+        return found
+
+    async def resolved(self, transfer: Transfer) -> Transfer:
+        """With its state, where the caller has lost it. Raises NotFound."""
+        if transfer.state:
+            return transfer
+        if (known := await self._noted(self.note(transfer))) is None:
+            raise NotFound("There is no such upload")
+        return replace(transfer, state=known)
 
     async def state(self, transfer: Transfer) -> State:
         """What is there. Raises NotFound."""

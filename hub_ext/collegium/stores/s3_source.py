@@ -46,6 +46,7 @@ class S3Source(S3Reader):
         secret: Mapping[str, str] | None = None,
         networks: Sequence[Network] | None = (),
         patience: float = 30.0,
+        ca_file: str = "",
     ) -> None:
         keys = _keys(secret or {})
         bucket = Bucket(
@@ -56,6 +57,7 @@ class S3Source(S3Reader):
             reach=None if networks is None else lambda address: _refusal(address, networks),
             patience=patience,
             attempts=3,
+            ca_file=ca_file,
         )
         super().__init__(bucket, _OnePlace(source.get("prefix", "")))
         self._base = self._keys.root(Root("source"))

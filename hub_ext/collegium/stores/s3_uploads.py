@@ -39,6 +39,7 @@ class Uploads:
 
     async def received(self, transfer: Transfer) -> int:
         """Bytes that are durable."""
+        transfer = await self._calls.resolved(transfer)
         state = await self._calls.state(transfer)
         return max(state.received, sum(part.size for part in state.direct) if self._direct else 0)
 
@@ -57,6 +58,7 @@ class Uploads:
 
     async def append(self, transfer: Transfer, offset: int, pieces: AsyncIterator[bytes]) -> int:
         """Add bytes."""
+        transfer = await self._calls.resolved(transfer)
         live = await self._enter(transfer)
         turn = live.turn
         state = await self._calls.state(transfer)
@@ -80,6 +82,7 @@ class Uploads:
     async def truncate(self, transfer: Transfer, offset: int) -> None:
         """Forget bytes. None can be taken out of a part: others stand in for it from then on, and what stays of it is
         still beside it, if the bytes that are forgotten are those of the last append."""
+        transfer = await self._calls.resolved(transfer)
         live = await self._enter(transfer)
         state = await self._calls.state(transfer)
         if offset >= state.received:
@@ -123,6 +126,7 @@ class Uploads:
 
     async def finish(self, transfer: Transfer, key: str, replace: bool, sha256: str) -> None:
         """Make it visible. Raises Changed if there is a file that may not be replaced."""
+        transfer = await self._calls.resolved(transfer)
         live = await self._enter(transfer)
         if await self.checking(transfer, key):
             await self._check_there(transfer, key, sha256)
@@ -222,6 +226,8 @@ class Uploads:
     async def abort(self, transfer: Transfer) -> None:
         """Forget it and its bytes."""
         await self._enter(transfer)
+        with contextlib.suppress(NotFound):
+            transfer = await self._calls.resolved(transfer)
         key = self._keys.path(transfer.root, transfer.path)
         if await self.checking(transfer, key):
             await self._put_back(transfer, key)
@@ -236,6 +242,7 @@ class Uploads:
         """Addresses, each for one part."""
         if not self._direct:
             raise Conflict("The store takes no parts from senders: the operator has not allowed it")
+        transfer = await self._calls.resolved(transfer)
         client = await self._bucket.client(self._public)
         seconds = max(1, min(seconds, MAX_SECONDS))
         try:
@@ -259,6 +266,7 @@ class Uploads:
         """Parts that are here."""
         if not self._direct:
             return []
+        transfer = await self._calls.resolved(transfer)
         state = await self._calls.state(transfer)
         if "upload_id" not in transfer.state:
             return [Part(1, "", length) for _, length in state.chain[:1]]

@@ -114,6 +114,23 @@ async def test_a_part_that_was_kept_whole_becomes_one(store: S3Store, place: Pla
     assert await read(store) == DATA and place.keys() == ["lab/physics/files/a"]
 
 
+async def test_it_is_begun_once_and_known_by_its_id(place: Place) -> None:
+    for name, size in (("large", len(DATA)), ("small", 100), ("unknown", None)):
+        transfer = Transfer(name, FILES, name, size)
+        states = await asyncio.gather(*(place.open().begin(transfer) for _ in range(3)))
+        assert states[0] and states == [states[0]] * 3
+        data = DATA[: size or 100]
+        # Who began it was killed before the state was written down.
+        await place.open().append(transfer, 0, pieces(data[:60]))
+        assert await place.open().received(transfer) == 60
+        await place.open().append(dataclasses.replace(transfer, state=states[0]), 60, pieces(data[60:]))
+        await place.open().finish(transfer, replace=False, sha256=digest(data))
+        assert await read(place.open(), name) == data
+        await place.open().begin(other := Transfer("other", FILES, name, size))
+        await place.open().abort(other)
+    assert place.unfinished() == [] and len(place.keys()) == 3
+
+
 @pytest.mark.parametrize("replace", [False, True])
 async def test_a_checksum_is_seen_to_be_right_before_anybody_sees_the_file(place: Place, replace: bool) -> None:
     store = place.open()
