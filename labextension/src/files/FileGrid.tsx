@@ -111,7 +111,7 @@ export function FileGrid(props: Props): JSX.Element {
         ref={node}
         role="rowgroup"
         className="clg-file-rows"
-        data-above={34}
+        data-above={70}
         style={{ height: items.length * height }}
       >
         {drawn.map(index => {

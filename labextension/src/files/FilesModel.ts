@@ -86,6 +86,7 @@ export class FilesModel {
   }
 
   async start(path: string): Promise<void> {
+    this.note = null; // it was about what is no longer in sight
     void this.lookAround();
     await this.list.open(path);
   }
@@ -233,7 +234,11 @@ export class FilesModel {
     const name =
       single?.name ?? `${entries.length === 1 ? entries[0].name : nameOf(this.list.path) || this.group}.zip`;
     await this.attempt(async () => {
-      const target = await targetOf(name, single?.size ?? null);
+      // Nobody knows how much is in a folder.
+      const size = entries.some(e => e.kind === 'folder')
+        ? null
+        : entries.reduce((sum, e) => sum + e.size, 0);
+      const target = await targetOf(name, size);
       const scope = new AbortController();
       const row: Download = { key: ++this.counter, name, received: 0, total: single?.size ?? null, scope };
       this.downloads = [...this.downloads, row];

@@ -76,7 +76,10 @@ function Loaded(props: FilesProps & { model: FilesModel }): JSX.Element {
                 className="clg-tab"
                 aria-selected={part === one}
                 data-testid={`collegium-files-tab-${one}`}
-                onClick={() => setPart(one)}
+                onClick={() => {
+                  model.dismiss();
+                  setPart(one);
+                }}
               >
                 {title}
               </button>

@@ -13,18 +13,23 @@ import type { Entry } from './wire';
 
 export type Asked = 'new-folder' | 'move' | 'copy' | { share: Entry };
 
-/** What can be done here, and with what is chosen. */
-export function Toolbar(props: {
+interface ToolbarProps {
   model: FilesModel;
   path: string;
   onAsk: (asked: Asked) => void;
   onRename: () => void;
   onRemove: () => void;
   onDetails: () => void;
-}): JSX.Element {
+}
+
+/** What can be done here, and with what is chosen. */
+export function Toolbar(props: ToolbarProps): JSX.Element {
   const { model, onAsk } = props;
   const picked = model.list.chosen;
   const denied = model.locked;
+  if (picked.length > 0) {
+    return <Chosen {...props} picked={picked} />;
+  }
   return (
     <div className="clg-files-bar" role="toolbar" aria-label="Files">
       <UploadButtons {...props} />
@@ -45,84 +50,99 @@ export function Toolbar(props: {
       >
         <Icon name="refresh" />
       </button>
-      {picked.length > 0 && (
-        <div
-          className="clg-bulk clg-files-chosen"
-          role="group"
-          aria-label="With what is chosen"
-          data-testid="collegium-files-chosen"
-        >
-          <span>{selectionWords(picked)}</span>
+    </div>
+  );
+}
+
+/** In the place of the others, so that nothing below jumps while one chooses. */
+function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element {
+  const { model, picked, onAsk } = props;
+  const denied = model.locked;
+  return (
+    <div
+      className="clg-files-bar clg-bulk"
+      role="toolbar"
+      aria-label="With what is chosen"
+      data-testid="collegium-files-chosen"
+    >
+      <button
+        type="button"
+        className="clg-icon-button"
+        title="Choose nothing"
+        aria-label="Choose nothing"
+        onClick={() => model.list.chooseAll(false)}
+      >
+        <Icon name="close" />
+      </button>
+      <span>{selectionWords(picked)}</span>
+      <ToolButton
+        icon="download"
+        label={picked.length === 1 && picked[0].kind === 'file' ? 'Download' : 'Download zip'}
+        testid="collegium-files-download"
+        denied={model.denied('file.read')}
+        plain
+        onClick={() => void model.download(picked)}
+      />
+      {picked.length === 1 && (
+        <>
           <ToolButton
-            icon="download"
-            label={picked.length === 1 && picked[0].kind === 'file' ? 'Download' : 'Download zip'}
-            testid="collegium-files-download"
-            denied={model.denied('file.read')}
+            icon="info"
+            label="Details"
+            testid="collegium-files-details"
             plain
-            onClick={() => void model.download(picked)}
+            onClick={props.onDetails}
           />
-          {picked.length === 1 && (
-            <>
-              <ToolButton
-                icon="info"
-                label="Details"
-                testid="collegium-files-details"
-                plain
-                onClick={props.onDetails}
-              />
-              <ToolButton
-                icon="share"
-                label="Share"
-                testid="collegium-files-share"
-                denied={model.denied('share.create')}
-                plain
-                onClick={() => onAsk({ share: picked[0] })}
-              />
-              <ToolButton
-                icon="rename"
-                label="Rename"
-                testid="collegium-files-rename"
-                denied={denied}
-                plain
-                onClick={props.onRename}
-              />
-            </>
-          )}
           <ToolButton
-            icon="move"
-            label="Move"
-            testid="collegium-files-move"
+            icon="share"
+            label="Share"
+            testid="collegium-files-share"
+            denied={model.denied('share.create')}
+            plain
+            onClick={() => onAsk({ share: picked[0] })}
+          />
+          <ToolButton
+            icon="rename"
+            label="Rename"
+            testid="collegium-files-rename"
             denied={denied}
             plain
-            onClick={() => onAsk('move')}
+            onClick={props.onRename}
           />
-          <ToolButton
-            icon="copy"
-            label="Copy"
-            testid="collegium-files-copy"
-            denied={model.denied('file.write')}
-            plain
-            onClick={() => onAsk('copy')}
-          />
-          {!within(props.path, DATASETS) && (
-            <DatasetButtons
-              actions={model.actions}
-              client={model.client}
-              group={model.group}
-              paths={picked.map(e => e.path)}
-              onTask={task => void model.attempt(() => model.work.follow(task))}
-            />
-          )}
-          <ToolButton
-            icon="trash"
-            label="Delete"
-            testid="collegium-files-delete"
-            denied={denied || model.denied('file.delete')}
-            plain
-            onClick={props.onRemove}
-          />
-        </div>
+        </>
       )}
+      <ToolButton
+        icon="move"
+        label="Move"
+        testid="collegium-files-move"
+        denied={denied}
+        plain
+        onClick={() => onAsk('move')}
+      />
+      <ToolButton
+        icon="copy"
+        label="Copy"
+        testid="collegium-files-copy"
+        denied={model.denied('file.write')}
+        plain
+        onClick={() => onAsk('copy')}
+      />
+      {!within(props.path, DATASETS) && (
+        <DatasetButtons
+          actions={model.actions}
+          client={model.client}
+          group={model.group}
+          paths={picked.map(e => e.path)}
+          onTask={task => void model.attempt(() => model.work.follow(task))}
+        />
+      )}
+      <ToolButton
+        icon="trash"
+        label="Delete"
+        testid="collegium-files-delete"
+        denied={denied || model.denied('file.delete')}
+        plain
+        onClick={props.onRemove}
+      />
     </div>
   );
 }

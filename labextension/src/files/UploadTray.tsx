@@ -213,7 +213,7 @@ function Conflict({ item, queue }: { item: UploadItem; queue: UploadQueue }): JS
   const several =
     queue.more || queue.items.filter(i => i.batch === item.batch && i.state !== 'Done').length > 1;
   return (
-    <div className="clg-upload-conflict" role="group" aria-label={`${nameOf(item.wanted)} is there already`}>
+    <div className="clg-upload-question" role="group" aria-label={`${nameOf(item.wanted)} is there already`}>
       <span>There is a file of this name already.</span>
       {CHOICES.map(({ choice, label }) => (
         <button

@@ -14,7 +14,7 @@ const AT_ONCE = 3;
 /** So many wait in the list; the others are read from their folder when it is their turn. */
 const AHEAD = 100;
 /** So many that are done stay in sight. */
-const SHOWN_DONE = 20;
+const SHOWN_DONE = 5;
 
 export interface QueueParts {
   user: string;
