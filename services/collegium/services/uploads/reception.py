@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Protocol
 
-from collegium.domain.errors import Conflict, DomainError, TooLarge
+from collegium.domain.errors import Conflict, DomainError, NotFound, TooLarge
 from collegium.domain.uploads import Upload
 from collegium.services.incoming import CutOff, Incoming
 from collegium.services.refusals import ChecksumMismatch
@@ -88,9 +88,12 @@ class Reception:
                 offset = await keeper.store.append(transfer_of(self.upload), self._start, self._pieces(incoming))
                 self._verify()
                 done = await keeper.settle(replace(self.upload, offset=offset, unverified=None))
-            except BaseException:
+            except BaseException as error:
                 with contextlib.suppress(DomainError):
                     await self._after_failure()
+                if isinstance(error, NotFound) and self._stopped is None:
+                    # Somebody else has ended the upload; this is no wrong address.
+                    raise displaced() from error
                 raise
         finally:
             keeper.over(self)
@@ -144,6 +147,11 @@ class Reception:
 
 class Displaced(Conflict):
     """A newer request goes on with the same upload."""
+
+
+def displaced() -> Displaced:
+    """For whoever was too late."""
+    return Displaced("Another request has gone on with this upload; ask for its offset.")
 
 
 def too_much(size: int, came: int) -> TooLarge:

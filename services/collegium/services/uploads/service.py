@@ -23,7 +23,7 @@ from collegium.services.uploads.beginning import Beginnings, require_size, reser
 from collegium.services.uploads.ends import Ends, transfer_of
 from collegium.services.uploads.models import StoreOut, UploadOut, UploadPage
 from collegium.services.uploads.protocol import Asked, Checksum
-from collegium.services.uploads.reception import Displaced, Reception, too_much
+from collegium.services.uploads.reception import Displaced, Reception, displaced, too_much
 from collegium.services.uploads.views import upload_out
 from collegium.stores.port import Transfer
 
@@ -101,7 +101,7 @@ class UploadService:
         upload = await self._alone(by.actor, group, upload_id)
         self._require_open(upload)
         upload = await self._begun(await self._sound(upload))
-        there = await self.store.received(transfer_of(upload))
+        there = await self._there(upload)
         if there != offset:
             raise Conflict(f"The upload has {there} bytes, so it goes on at {there} and not at {offset}.", offset=there)
         ready = await self._database.writing(lambda uow: self._take(uow, upload, offset, size, length, bool(checksum)))
@@ -124,7 +124,7 @@ class UploadService:
             return row
         row = await self._sound(row)
         upload = await self._begun(row)
-        there = await self.store.received(transfer_of(upload))
+        there = await self._there(upload)
         if there != row.offset or row.sender or row.store_state is None:
             # The store knows better than the row.
             upload = await self.settle(replace(upload, offset=there))
@@ -303,6 +303,17 @@ class UploadService:
             raise displaced()
         return found
 
+    async def _there(self, upload: Upload) -> int:
+        """Bytes that are safe. Raises Displaced if another request has ended the upload meanwhile, and Gone for one
+        that the store knows nothing of."""
+        try:
+            return await self.store.received(transfer_of(upload))
+        except NotFound:
+            row = await self._database.reading(lambda uow: uow.uploads.get(upload.group, upload.id))
+            if row is None or row.state is not UploadState.OPEN or row.sender != upload.sender:
+                raise displaced() from None
+            raise _gone(await self._ends.fail(row, "The store has lost what came of it.", tell=True)) from None
+
     async def find(self, actor: Actor, group: str, upload_id: str) -> Upload:
         """One that the actor may touch: their own, or any for an admin. Raises NotFound and Forbidden."""
         known = len(upload_id) <= 40
@@ -322,11 +333,6 @@ class UploadService:
             raise Conflict("The parts of this upload go straight to the store.", id=upload.id)
         if upload.state is not UploadState.OPEN:
             raise Conflict("All bytes of this upload have come.", offset=upload.offset, state=upload.state.value)
-
-
-def displaced() -> Displaced:
-    """For whoever was too late."""
-    return Displaced("Another request has gone on with this upload; ask for its offset.")
 
 
 def _gone(upload: Upload) -> Gone:
