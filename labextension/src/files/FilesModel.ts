@@ -45,6 +45,7 @@ export class FilesModel {
   private readonly _changed = new Signal<this, void>(this);
   private counter = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private landing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly actions: Actions,
@@ -86,7 +87,7 @@ export class FilesModel {
   }
 
   async start(path: string): Promise<void> {
-    this.note = null; // it was about what is no longer in sight
+    this.note = null;
     void this.lookAround();
     await this.list.open(path);
   }
@@ -281,8 +282,6 @@ export class FilesModel {
       this._changed.emit();
     }, 250);
   }
-
-  private landing: ReturnType<typeof setTimeout> | undefined;
 
   private onLanded(_: unknown, { group }: { group: string; path: string }): void {
     if (group === this.group) {

@@ -50,7 +50,7 @@ export function UploadTray({ queue, group }: { queue: UploadQueue; group: string
         </p>
       )}
       <ul className="clg-plain-list clg-tray-list">
-        {items.map(item => (
+        {[...open, ...items.filter(i => i.state === 'Done')].map(item => (
           <Row key={item.key} item={item} queue={queue} foreign={item.group !== group} />
         ))}
       </ul>
