@@ -59,6 +59,7 @@
 {{- end -}}
 {{- include "collegium.checkMail" . -}}
 {{- include "collegium.checkFiles" . -}}
+{{- include "collegium.checkCa" (list "datasets" .Values.datasets.caBundle) -}}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
 {{- fail "ingress.hosts is empty: name at least one host" -}}
 {{- end -}}

@@ -23,6 +23,7 @@ args:
   {{- end }}
   {{- end }}
   {{- include "collegium.notificationArguments" $root | nindent 2 }}
+  {{- include "collegium.datasetArguments" $root | nindent 2 }}
 workingDir: /var/lib/collegium
 env:
   {{- include "collegium.environment" $root | nindent 2 }}
@@ -74,6 +75,9 @@ volumeMounts:
   {{- with include "collegium.filesMounts" $root }}
   {{- . | nindent 2 }}
   {{- end }}
+  {{- with include "collegium.datasetMounts" $root }}
+  {{- . | nindent 2 }}
+  {{- end }}
   - {name: files, mountPath: /srv/collegium/files}
   - {name: state, mountPath: /var/lib/collegium}
   - {name: tmp, mountPath: /tmp}
@@ -116,6 +120,9 @@ volumeMounts:
 {{- . | nindent 0 }}
 {{- end }}
 {{- with include "collegium.filesVolumes" $root }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- with include "collegium.datasetVolumes" $root }}
 {{- . | nindent 0 }}
 {{- end }}
 - name: files

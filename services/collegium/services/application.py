@@ -175,7 +175,10 @@ class CollegiumService(Application):
         " 10.1.0.0/16. Those that platform admins define may lead anywhere.",
     ).tag(config=True)
     dataset_ca_file = Unicode(
-        help="File of authorities, in PEM, whose certificates git believes; the system's without."
+        help="File of authorities, in PEM, whose certificates are believed of git and S3 servers; the system's without."
+    ).tag(config=True)
+    dataset_fetch_dir = Unicode(
+        help="Folder with room for the largest git source, which is fetched there; one in the state directory without."
     ).tag(config=True)
     dataset_fetch_seconds = Integer(1800, help="Longest time that fetching a git source may take.", min=1).tag(
         config=True
@@ -318,6 +321,7 @@ class CollegiumService(Application):
                 self.dataset_fetch_seconds,
                 self.dataset_fetch_bytes,
                 Settings.from_environment().state_dir / "fetches",
+                self.dataset_fetch_dir,
             ),
             notifications=NotificationOptions.read(
                 self.notification_networks, self.notification_mail_domains, self.notification_days

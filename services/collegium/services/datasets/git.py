@@ -139,24 +139,36 @@ async def _content(stream: asyncio.StreamReader, size: int) -> AsyncIterator[byt
 
 
 @contextlib.asynccontextmanager
-async def fetch(source: GitSource, bounds: GitBounds, work: Path | None = None) -> AsyncIterator[Fetched]:
-    """The asked revision while the block goes on; ``work`` is where it is kept meanwhile.
+async def fetch(
+    source: GitSource, bounds: GitBounds, work: Path | None = None, room: Path | None = None
+) -> AsyncIterator[Fetched]:
+    """The asked revision while the block goes on; meanwhile ``work`` has what opens it, and ``room`` the repository.
 
     Raises InvalidInput, NotFound, Misconfigured or TooLarge where trying again does not help, else Unavailable.
     """
     if shutil.which("git") is None:
         raise Unavailable("The program git is not installed where versions are made.")
-    if work is not None:
-        work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="git-", dir=work))
+    folders: list[Path] = []
     try:
-        git = _Git(source, bounds, folder)
+        for place in (work, room or work):
+            folders.append(await asyncio.to_thread(_folder, place))
+        git = _Git(source, bounds, folders[0], folders[1] / "repository.git")
         async with _in_time(bounds.seconds):
             commit = await git.fetch()
             blobs, left_out = await git.files(commit)
         yield Fetched(commit, blobs, left_out, git)
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        for folder in folders:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _folder(place: Path | None) -> Path:
+    try:
+        if place is not None:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="git-", dir=place))
+    except OSError as error:
+        raise Unavailable(f"There is no place to fetch repositories to: {error.strerror}.") from error
 
 
 def sweep(work: Path) -> None:
@@ -168,15 +180,14 @@ def sweep(work: Path) -> None:
 class _Git:
     """The program, in a folder of its own."""
 
-    def __init__(self, source: GitSource, bounds: GitBounds, folder: Path) -> None:
-        self._source, self._bounds, self._folder = source, bounds, folder
+    def __init__(self, source: GitSource, bounds: GitBounds, folder: Path, repository: Path) -> None:
+        self._source, self._bounds, self._folder, self._repository = source, bounds, folder, repository
         self._place = git_place(source.url)
         self._environment = self._prepare()
 
     def _prepare(self) -> dict[str, str]:
         folder, secret = self._folder, self._source.secret
-        for name in ("home", "repository.git"):
-            (folder / name).mkdir(mode=0o700)
+        (folder / "home").mkdir(mode=0o700)
         for name in ("username", "password"):
             _write(folder / name, secret.get(name, ""))
         _write(folder / "askpass", _ASKPASS, 0o700)
@@ -184,7 +195,7 @@ class _Git:
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(folder / "home"),
             "LC_ALL": "C",
-            "GIT_DIR": str(folder / "repository.git"),
+            "GIT_DIR": str(self._repository),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
@@ -276,7 +287,7 @@ class _Git:
 
     async def fetch(self) -> str:
         """Bring the revision here, and no more of the repository than needed; answers with its commit."""
-        await self.run("init", "--quiet", "--bare", str(self._folder / "repository.git"))
+        await self.run("init", "--quiet", "--bare", str(self._repository))
         wanted = check_revision(self._source.revision) if self._source.revision else "HEAD"
         options = ("--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         await self.run("fetch", *options, "--end-of-options", self._source.url, f"+{wanted}:refs/collegium/asked")

@@ -107,7 +107,7 @@ class Maker:
         )
         options = self._options
         bounds = GitBounds(options.seconds, options.max_bytes, options.max_files, options.ca_file)
-        async with fetch(source, bounds, options.work) as fetched:
+        async with fetch(source, bounds, options.work, options.room) as fetched:
             await self._reserve(version, sum(b.size for b in fetched.blobs))
             # Of a repository there are only versions: what is in it now is a place to put the next one together.
             head = Root.head(version.owner, dataset.name)
@@ -156,8 +156,9 @@ class Maker:
         uow.stored.look_again(version.owner)
 
     async def _sweep(self) -> None:
-        if not self._swept and self._options.work is not None:
-            await asyncio.to_thread(sweep, self._options.work)
+        for place in {self._options.work, self._options.room} if not self._swept else ():
+            if place is not None:
+                await asyncio.to_thread(sweep, place)
         self._swept = True
 
 

@@ -17,9 +17,10 @@ NETWORKS = "dataset_networks"
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """``networks`` are in reach of sources that groups name, beside the public internet; ``ca_file`` holds more
-    authorities whose certificates are believed when git fetches. A fetch may take ``seconds`` and ``max_bytes``, and a
-    version of it hold ``max_files``. ``work`` is where a fetch keeps what is gone when it ends."""
+    """``networks`` are in reach of sources that groups name, beside the public internet; ``ca_file`` holds authorities
+    whose certificates are believed of git and S3 servers. A fetch may take ``seconds`` and ``max_bytes``, and a version
+    of it hold ``max_files``. ``work`` is where it keeps what opens a repository, ``room`` where it keeps the repository
+    itself; both are empty when it ends."""
 
     networks: tuple[Network, ...] = ()
     ca_file: str = ""
@@ -29,14 +30,22 @@ class DatasetOptions:
     #: Of a bucket, which is only listed.
     max_objects: int = 2_000_000
     work: Path | None = None
+    room: Path | None = None
     #: Between looks at a source.
     look_every: timedelta = timedelta(minutes=5)
 
     @classmethod
     def read(
-        cls, networks: Sequence[str], ca_file: str, seconds: int, max_bytes: int, work: Path | None = None
+        cls, networks: Sequence[str], ca_file: str, seconds: int, max_bytes: int, work: Path, room: str = ""
     ) -> Self:
         """From an operator's words. Raises InvalidInput."""
         if ca_file and not Path(ca_file).is_file():
             raise InvalidInput("dataset_ca_file", "is no file", ca_file)
-        return cls(read_networks(networks, NETWORKS), ca_file, float(seconds), max_bytes, work=work)
+        return cls(
+            read_networks(networks, NETWORKS),
+            ca_file,
+            float(seconds),
+            max_bytes,
+            work=work,
+            room=Path(room) if room else work,
+        )

@@ -59,7 +59,7 @@ class DatasetParts:
             return backend.mounts.shown(dataset_mount(dataset, "", AccessMode.READ_ONLY))
 
         secrets, manifests, reach = SourceSecrets(database, cipher), Manifests(store), Reach(lookup, options.networks)
-        s3 = S3Sources(secrets, manifests, options.networks)
+        s3 = S3Sources(secrets, manifests, options.networks, options.ca_file)
         storage = StorageService(database)
         return cls(
             database=database,

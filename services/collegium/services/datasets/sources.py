@@ -28,8 +28,11 @@ OPEN, GRACE = 32, 600.0
 class S3Sources:
     """Opens them. ``networks`` are in reach of those that groups named, beside the public internet."""
 
-    def __init__(self, secrets: SourceSecrets, manifests: Manifests, networks: Sequence[Network]) -> None:
+    def __init__(
+        self, secrets: SourceSecrets, manifests: Manifests, networks: Sequence[Network], ca_file: str = ""
+    ) -> None:
         self._secrets, self._manifests, self._networks = secrets, manifests, tuple(networks)
+        self._ca_file = ca_file
         self._open: OrderedDict[str, S3Source] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -72,7 +75,8 @@ class S3Sources:
         # Whoever changes the secret or the source gets another one.
         key = json.dumps([dict(dataset.source), secret, confined], sort_keys=True)
         if key not in self._open:
-            self._open[key] = S3Source(dataset.source, secret, self._networks if confined else None)
+            networks = self._networks if confined else None
+            self._open[key] = S3Source(dataset.source, secret, networks, ca_file=self._ca_file)
             while len(self._open) > OPEN:
                 self._let_go(self._open.popitem(last=False)[1])
         self._open.move_to_end(key)
