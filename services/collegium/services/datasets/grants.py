@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from collegium.db import Database, UnitOfWork
 from collegium.db.catalog import EVERY_GROUP
@@ -87,7 +88,7 @@ class GrantService:
         verb: str,
         told: tuple[str, str],
         grantee: str,
-        details: dict[str, object],
+        details: dict[str, Any],
     ) -> None:
         record(uow, by, dataset, f"dataset.{verb}", self._clock(), told, details=details)
         if grantee != EVERY_GROUP:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from collegium.db import Database, UnitOfWork
 from collegium.domain.catalog import AccessMode, Dataset, SourceKind
@@ -26,6 +27,7 @@ from collegium.services.datasets.models import (
     DatasetPatch,
     UsePage,
 )
+from collegium.services.datasets.platform_models import PlatformDatasetPatch
 from collegium.services.datasets.reach import Reach
 from collegium.services.datasets.secrets import check_secret
 from collegium.services.datasets.views import Facts, Shown, dataset_out, detail_out, use_out
@@ -184,9 +186,9 @@ def check_licence(text: str) -> str:
     return check_label(text, "licence", MAX_LICENCE) if text.strip() else ""
 
 
-def read_changes(body: DatasetPatch) -> dict[str, object]:
+def read_changes(body: DatasetPatch | PlatformDatasetPatch) -> dict[str, Any]:
     """What was given, checked."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if body.display_name is not None:
         changes["display_name"] = check_label(body.display_name, "display_name")
     if body.description is not None:

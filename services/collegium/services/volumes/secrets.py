@@ -117,7 +117,7 @@ def _out(secret: Secret, uses: list[SecretUse]) -> PlatformSecretOut:
         name=secret.name,
         kind=secret.kind,
         description=secret.description,
-        groups=EVERY_GROUP if EVERY_GROUP in secret.groups else list(secret.groups),
+        groups="*" if EVERY_GROUP in secret.groups else list(secret.groups),
         created_by=secret.created_by,
         created_at=secret.created_at,
         updated_by=secret.updated_by,
