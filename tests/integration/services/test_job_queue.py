@@ -112,6 +112,8 @@ async def test_the_groups_time_limit(bounded: Service, clock: Clock) -> None:
     assert (await service.client("vic").get(SETTINGS)).json() == {
         "job_timeout_seconds": {"own": None, "holds": 600, "most": 3600},
         "artifact_days": {"own": None, "holds": 7, "most": 30},
+        "share_links": {"own": None, "holds": "members", "most": "public"},
+        "trash_days": {"own": None, "holds": 30, "most": 0},
     }
     first = await service.submit()
     assert (await service.client("mat").patch(SETTINGS, json={"job_timeout_seconds": 60})).status_code == 403
