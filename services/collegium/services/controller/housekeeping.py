@@ -137,8 +137,8 @@ class Housekeeping:
                 await self._backend.volumes.discard(job_id)
 
     async def forget_old(self) -> None:
-        """Delete keys, released reservations, lines of the audit log, runs of schedules and deleted sweeps that are
-        past their age."""
+        """Delete keys, released reservations, lines of the audit log, runs of schedules, deleted sweeps and share
+        links that are past their age."""
 
         def forget(uow: UnitOfWork) -> None:
             uow.idempotency_keys.delete_before(self._clock() - KEY_AGE)
@@ -147,5 +147,6 @@ class Housekeeping:
             uow.schedule_runs.delete_before(self._clock() - RUN_AGE)
             uow.deliveries.delete_before(self._clock() - self._delivery_age)
             uow.sweeps.forget_deleted(self._clock() - RELEASED_AGE)
+            uow.shares.forget(self._clock() - RELEASED_AGE)
 
         await self._lease.write(forget)
