@@ -363,8 +363,8 @@ class CollegiumService(Application):
     def _load_backend(self, settings: Settings, cipher: Cipher) -> Backend:
         options = dict(self.backend_options)
         if self.backend == "local":
-            own = {"state_dir": settings.state_dir / "local", "homes_dir": settings.homes_dir}
-            options = {**own, "files_dir": FileSettings.from_environment().on_disk(settings.files_dir), **options}
+            places = {"state_dir": settings.state_dir / "local", "homes_dir": settings.homes_dir}
+            options = {**places, "files_dir": FileSettings.from_environment().on_disk(settings.files_dir), **options}
         elif self.backend == "kubernetes":
             # Only where it is wanted: its libraries are an extra.
             from collegium.backends.kubernetes.settings import KubernetesSettings

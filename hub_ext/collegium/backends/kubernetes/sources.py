@@ -158,7 +158,7 @@ def _is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Was it made for this very dataset of this group of this installation?"""
     labels, notes = (wanted["metadata"][part] for part in ("labels", "annotations"))
     metadata = found["metadata"]
-    return (
+    return bool(
         labels.items() <= (metadata.get("labels") or {}).items()
         and notes.items() <= (metadata.get("annotations") or {}).items()
     )

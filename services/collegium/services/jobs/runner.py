@@ -136,7 +136,7 @@ class JobRounds:
             try:
                 request = await self._starts.request(job)
             except MountsGone as error:
-                job = await self._lease.write(lambda uow, gone=error.problems: self._leave_out(uow, job, gone))
+                job = await self._lease.write(partial(self._leave_out, job=job, problems=error.problems))
                 request = await self._starts.request(job)
             await self._backend.jobs.start(request)
         except StartFailed as error:
