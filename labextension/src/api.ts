@@ -3660,9 +3660,9 @@ export interface components {
     };
     /**
      * JobDatasetOut
-     * @description A dataset of a job. ``version`` is null for what was in it when the job started, ``path`` where the job finds it,
-     *     empty where it is variables; ``problem`` is why it is left out. ``enforced``: where ``access`` is ``ro``, nothing
-     *     can be written there.
+     * @description A dataset of a job. ``version`` is null for what was in it when the job started; ``path`` is where the job finds
+     *     it, empty where it is no folder (variables, or object storage); ``problem`` is why it is left out. ``enforced``:
+     *     where ``access`` is ``ro``, nothing can be written there.
      */
     JobDatasetOut: {
       /** Name */

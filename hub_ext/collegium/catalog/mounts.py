@@ -10,7 +10,7 @@ from typing import Any
 from collegium.db import UnitOfWork
 from collegium.domain.catalog import AccessMode, Dataset, Offer, SourceKind
 from collegium.domain.datasets import DatasetChoice, DatasetUse
-from collegium.domain.mounts import Mount, MountAbilities, dataset_mount, plan_mounts, project_mount
+from collegium.domain.mounts import Mount, MountAbilities, by_address, dataset_mount, plan_mounts, project_mount
 from collegium.domain.quota import WorkloadKind
 
 
@@ -71,7 +71,8 @@ def mounts_again(
 
 
 def _again(dataset: Dataset, group: str, entry: Mapping[str, Any]) -> Mount:
-    return dataset_mount(dataset, group, AccessMode(entry["access"]), entry["version"])
+    mount = dataset_mount(dataset, group, AccessMode(entry["access"]), entry["version"])
+    return mount if entry["path"] else by_address(mount)
 
 
 def begin_uses(

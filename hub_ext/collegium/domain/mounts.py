@@ -28,9 +28,9 @@ class Mount:
     """One folder of a workload.
 
     ``path`` is absolute, as on a cluster (``/datasets/digits``, ``/project/physics``), and empty for a dataset that is
-    nothing but ``variables``. Either ``root`` says which tree of the file store it is, or ``kind`` and ``source`` which
-    source elsewhere. ``dataset`` and ``version`` are for lineage; ``problem`` is why it is left out of the start, empty
-    if it is not.
+    no folder: nothing but ``variables``, or object storage that is read by its address. Either ``root`` says which tree
+    of the file store it is, or ``kind`` and ``source`` which source elsewhere. ``dataset`` and ``version`` are for
+    lineage; ``problem`` is why it is left out of the start, empty if it is not.
     """
 
     path: str
@@ -119,6 +119,8 @@ def plan_mounts(
             continue
         version = _version(dataset, wanted.get(name), (versions or {}).get(name, ()))
         mount = dataset_mount(dataset, offer.group, access, version)
+        if dataset.kind is SourceKind.S3 and mount.path and abilities.elsewhere(dataset):
+            mount = by_address(mount)
         problem = _problem(dataset, mount, abilities, found.get(name))
         if not problem and dataset.kind is SourceKind.ENVIRONMENT:
             problem = _claim_variables(dataset, taken)
@@ -155,6 +157,11 @@ def dataset_mount(dataset: Dataset, group: str, access: AccessMode, version: int
         variables = {_variable(dataset.name, key): value for key, value in dataset.source.items()}
         return Mount("", access, None, dataset.name, None, dataset.kind, variables=variables)
     return Mount(path, access, None, dataset.name, None, dataset.kind, dict(dataset.source))
+
+
+def by_address(mount: Mount) -> Mount:
+    """The same without a folder: programs read it at ``collegium://<group>/.datasets/<name>``."""
+    return replace(mount, path="", source={})
 
 
 def variables_of(mounts: Iterable[Mount]) -> dict[str, str]:
@@ -216,7 +223,7 @@ def _problem(dataset: Dataset, mount: Mount, abilities: MountAbilities, found: S
     if mount.version is None:
         if dataset.kind is SourceKind.GIT:
             return "nothing of it was fetched yet; make a version of it"
-        if mount.root is None and dataset.kind is not SourceKind.ENVIRONMENT and (why := abilities.elsewhere(dataset)):
+        if mount.root is None and mount.path and (why := abilities.elsewhere(dataset)):
             return why
         # A version is a copy: it is there whatever became of the source.
         if found is not None and found.state in (Health.MISSING, Health.BROKEN):

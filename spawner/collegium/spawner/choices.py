@@ -10,11 +10,11 @@ from jupyterhub.utils import url_path_join
 
 from collegium.catalog.mounts import mounts_of
 from collegium.db import UnitOfWork
-from collegium.domain.catalog import AccessMode, InstanceType, Offer
+from collegium.domain.catalog import AccessMode, InstanceType, Offer, SourceKind
 from collegium.domain.errors import Unavailable
 from collegium.domain.identity import refuse_unconfirmed
 from collegium.domain.launch import OPTION_NAMES
-from collegium.domain.mounts import MountAbilities
+from collegium.domain.mounts import Mount, MountAbilities
 from collegium.domain.policy import Operation, explain
 from collegium.domain.quota import GroupUsage, WorkloadKind
 from collegium.quota.ledger import usage
@@ -162,10 +162,19 @@ def _datasets(uow: UnitOfWork, offer: Offer, abilities: MountAbilities) -> tuple
     titles = {d.name: d.display_name for d, _ in offer.datasets}
     words = {AccessMode.READ_ONLY: "read only", AccessMode.READ_WRITE: "read and write"}
     return tuple(
-        DatasetLine(titles[m.dataset], abilities.shown(m), words[m.access] if m.path else "variables", m.problem)
+        DatasetLine(
+            titles[m.dataset],
+            f"collegium://{offer.group}/.datasets/{m.dataset}" if _is_address(m) else abilities.shown(m),
+            "variables" if m.kind is SourceKind.ENVIRONMENT else words[m.access],
+            m.problem,
+        )
         for m in mounts_of(uow, offer, abilities)
         if m.dataset
     )
+
+
+def _is_address(mount: Mount) -> bool:
+    return not mount.path and mount.kind is SourceKind.S3
 
 
 def _waits(uow: UnitOfWork) -> str:

@@ -86,6 +86,21 @@ def test_what_is_not_there_is_left_out_and_told_but_refused_where_it_was_chosen(
     assert said in caught.value.message
 
 
+def test_object_storage_without_a_driver_has_no_folder_and_is_no_problem() -> None:
+    bucket = dataset("a", SourceKind.S3, bucket="b")
+    for abilities, choice, path, version in (
+        (MountAbilities(), None, "", None),
+        (MountAbilities(), "a@2", "", 2),
+        # A version is a list and no copy, so that no driver can mount it.
+        (ANYWHERE, "a@latest", "", 3),
+        (ANYWHERE, "a", "/datasets/a", None),
+    ):
+        chosen = None if choice is None else choices(choice)
+        (mount,) = plan((bucket, RW), abilities=abilities, chosen=chosen, versions={"a": [2, 3]})
+        assert (mount.path, mount.version, mount.access, mount.problem) == (path, version, RO, "")
+        assert bool(mount.source) == bool(path)
+
+
 def test_a_version_is_there_whatever_became_of_its_source() -> None:
     health = [SourceHealth("a", Health.BROKEN, "gone")]
     (mount,) = plan((dataset("a"), RW), health=health, chosen=choices("a@1"), versions={"a": [1]})
@@ -167,7 +182,8 @@ def test_whatever_is_granted(granted: list[tuple[Dataset, AccessMode]], data: st
     versions = {n: data.draw(some) for n in names}
     health = [SourceHealth(n, data.draw(st.sampled_from(Health))) for n in names]
     chosen = data.draw(
-        st.none() | st.lists(st.builds(DatasetChoice, st.sampled_from(names), st.none() | st.integers(0, 3)), max_size=3)
+        st.none()
+        | st.lists(st.builds(DatasetChoice, st.sampled_from(names), st.none() | st.integers(0, 3)), max_size=3)
         if names
         else st.none()
     )

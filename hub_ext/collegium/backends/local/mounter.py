@@ -134,7 +134,7 @@ def source_problem(dataset: Dataset) -> str:
             path = dataset.source.get("path", "")
             return "" if path.startswith("/") and path.isprintable() else "its source names no path from /"
         case SourceKind.S3:
-            return "it is in object storage and is not mounted; read it through the API, or make a version of it"
+            return "it is in object storage and is not mounted; read it as collegium://"
         case kind:
             return f"a source of kind {kind.value} is mounted on Kubernetes only"
 

@@ -252,9 +252,9 @@ class WaitOut(BaseModel):
 
 
 class JobDatasetOut(BaseModel):
-    """A dataset of a job. ``version`` is null for what was in it when the job started, ``path`` where the job finds it,
-    empty where it is variables; ``problem`` is why it is left out. ``enforced``: where ``access`` is ``ro``, nothing
-    can be written there."""
+    """A dataset of a job. ``version`` is null for what was in it when the job started; ``path`` is where the job finds
+    it, empty where it is no folder (variables, or object storage); ``problem`` is why it is left out. ``enforced``:
+    where ``access`` is ``ro``, nothing can be written there."""
 
     name: str
     version: int | None = None
