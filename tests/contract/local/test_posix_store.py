@@ -26,7 +26,7 @@ from collegium.stores.posix import PosixStore
 from support.plain_kernel import without_calls
 
 HOSTILE = int(os.environ.get("COLLEGIUM_HOSTILE_PATHS", "5000"))
-RACES = int(os.environ.get("COLLEGIUM_RACES", "300"))
+RACES = int(os.environ.get("COLLEGIUM_RACES", "150"))
 ENTRIES = int(os.environ.get("COLLEGIUM_ENTRIES", "50000"))
 FILES = Root("physics")
 SECRET = b"nobody's but theirs"
