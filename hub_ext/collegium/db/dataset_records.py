@@ -159,10 +159,13 @@ class DatasetHealth:
         found = self.of([dataset])
         return found.get((dataset, group)) or found.get((dataset, "")) or SourceHealth(dataset)
 
+    def known(self) -> set[str]:
+        """Datasets of which anything is known."""
+        return set(self._c.execute(sa.select(_h.dataset).distinct()).scalars())
+
     def keep_only(self, datasets: Collection[str]) -> None:
         """Forget those of datasets that are no more."""
-        rows = self._c.execute(sa.select(_h.dataset).distinct()).scalars()
-        for name in set(rows) - set(datasets):
+        for name in self.known() - set(datasets):
             self._c.execute(sa.delete(dataset_health).where(_h.dataset == name))
 
 

@@ -45,16 +45,20 @@ async def test_only_news_is_written(service: Service, monkeypatch: pytest.Monkey
     job = await service.submit()
     service.memory.hold(f"{job}.1", "The image is being pulled.")
     await service.round(2)
-    assert service.context.controller is not None
+    controller = service.context.controller
+    assert controller is not None and controller.files is not None and controller.dataset_health is not None
+    # What is looked at now and then is looked at for the first time.
+    for part in (controller.files, controller.dataset_health, controller.volumes):
+        await part.settle()
     writes = 0
-    write = service.context.controller.lease.write
+    write = controller.lease.write
 
     async def counted(function: Any) -> Any:
         nonlocal writes
         writes += 1
         return await write(function)
 
-    monkeypatch.setattr(service.context.controller.lease, "write", counted)
+    monkeypatch.setattr(controller.lease, "write", counted)
     await service.round(5)
     assert writes == 0
 

@@ -103,7 +103,8 @@ class HealthRounds:
             await self._lease.write(lambda uow: uow.dataset_health.put(dataset.name, found))
 
         await asyncio.gather(*(one(d) for d in todo))
-        await self._lease.write(lambda uow: uow.dataset_health.keep_only(names))
+        if await self._database.reading(lambda uow: uow.dataset_health.known() - set(names)):
+            await self._lease.write(lambda uow: uow.dataset_health.keep_only(names))
 
     async def _look(self, dataset: Dataset) -> list[SourceHealth]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from collegium.backends.ports import VolumeProvider
 from collegium.db import Database, UnitOfWork
@@ -63,7 +64,10 @@ class VolumeRounds:
         groups = await self._database.reading(lambda uow: [g.name for g in uow.groups.all()])
         async with asyncio.timeout(PATIENCE):
             found = await self._volumes.volumes(groups)
-        await self._lease.write(lambda uow: uow.volumes.replace(found))
+        before = await self._database.reading(lambda uow: uow.volumes.all())
+        plain = [replace(v, wanted=None, refused="") for v in before]
+        if wanted or sorted(plain, key=_key) != sorted(found, key=_key):
+            await self._lease.write(lambda uow: uow.volumes.replace(found))
 
     async def _resize(self, volume: Volume) -> None:
         assert volume.wanted is not None
@@ -78,3 +82,7 @@ class VolumeRounds:
             uow.volumes.ask(volume.group, volume.name, None, refused)
 
         await self._lease.write(write)
+
+
+def _key(volume: Volume) -> tuple[str, str, str]:
+    return volume.order
