@@ -136,7 +136,7 @@ def test_an_upload_outlives_its_browser(browser: Browser, hub: Hub, tmp_path: Pa
         page.on("request", lambda r: offsets.append(int(r.headers["upload-offset"])) if r.method == "PATCH" else None)
         unfinished.get_by_test_id("collegium-unfinished-file").set_input_files(source)
         row = page.get_by_test_id("collegium-upload-row")
-        expect(row).to_be_visible()
+        expect(row).to_have_attribute("data-sent", re.compile("[1-9]"))
         shot(page, "62-upload-resumed")
         expect(row).to_have_attribute("data-state", "Done", timeout=PATIENCE * 1000)
         assert min(offsets) >= before, "it went on where the service was"

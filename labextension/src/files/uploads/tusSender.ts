@@ -74,11 +74,12 @@ class TusRun {
           this.id = decodeURIComponent(new URL(upload.url!).pathname.split('/').pop()!);
           sending.began(this.id);
         },
-        onChunkComplete: (size, accepted) => {
+        // At the start of each piece, and at its end.
+        onProgress: sent => sending.progress(sent),
+        onChunkComplete: size => {
           this.pace.took(size, Date.now() - since);
           upload.options.chunkSize = this.pace.size;
           sending.stalled('');
-          sending.progress(accepted);
         },
         onSuccess: ({ lastResponse }) => {
           sending.progress(file.size);
