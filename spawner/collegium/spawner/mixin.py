@@ -54,10 +54,10 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         """,
     ).tag(config=True)
 
-    #: What is being started or was started by this object; None before the first start and after a hub restart.
+    #: What is or was started by this object; None before the first start and after a hub restart.
     launch: LaunchSpec | None = None
     _manifest: dict[str, Any] | None = None
-    #: Set once it is known what is started.
+    #: Done once it is known what is started; another one for each start, made by who comes first.
     _planned: asyncio.Event | None = None
     _starting = False
     #: True once this process has seen that the running server has its place.
@@ -129,13 +129,14 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     async def start(self) -> Any:
         """Resolve, reserve, start, bind. Raises Refusal; whatever goes wrong, the place is given back."""
         self._starting, self._accounted = True, False
-        self.launch, self._manifest, self._planned = None, None, asyncio.Event()
+        self.launch, self._manifest = None, None
+        self._planned = planned = self._planned or asyncio.Event()
         try:
             # Shielded: a write that is already on its way must not land after its own undoing.
             spec = await settled(self.database.writing(self._admit))
             self._accounted = True
             self.launch, self._manifest = spec, _manifest(spec, self.mount_abilities)
-            self._planned.set()
+            planned.set()
             await self.apply_launch(spec)
             address = await super().start()
             await settled(self.database.writing(self._bind))
@@ -149,7 +150,8 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             raise
         finally:
             self._starting = False
-            self._planned.set()
+            planned.set()
+            self._planned = None
 
     async def apply_launch(self, spec: LaunchSpec) -> None:
         """Turn the resolved choice into traits. Every trait set here is set at every start, so that none leaks on.
@@ -212,13 +214,14 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             if not told and (told := self._without()):
                 yield {"progress": event.get("progress", 0), "message": told}
             yield event
-        if not told and self._planned is not None:
+        if not told:
+            self._planned = self._planned or asyncio.Event()
             await self._planned.wait()
         if not told and (told := self._without()):
             yield {"progress": 50, "message": told}
 
     def _without(self) -> str:
-        missing = [e for e in (self._manifest or {}).get("datasets", ()) if e["problem"]]
+        missing = [e for e in self.launch_manifest.get("datasets", ()) if e["problem"]]
         return " ".join(f"The server will be without the dataset {e['name']}: {e['problem']}." for e in missing)
 
     def get_env(self) -> dict[str, str]:
