@@ -74,7 +74,7 @@ function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element
       >
         <Icon name="close" />
       </button>
-      <span>{selectionWords(picked)}</span>
+      <span className="clg-chosen-words">{selectionWords(picked)}</span>
       <ToolButton
         icon="download"
         label={picked.length === 1 && picked[0].kind === 'file' ? 'Download' : 'Download zip'}
