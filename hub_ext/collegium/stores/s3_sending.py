@@ -24,7 +24,7 @@ class Sending:
     """Calls for uploads into one bucket."""
 
     #: Bytes of a part, where it need not be larger for the number of parts to suffice. Four are in memory at a time.
-    part = 6 * MiB
+    part = 8 * MiB
 
     def __init__(self, bucket: Bucket, keys: Keys) -> None:
         self._bucket, self._keys = bucket, keys

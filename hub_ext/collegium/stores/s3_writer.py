@@ -36,11 +36,15 @@ class Writer:
         self._layout = state.layout
         self.at = state.received
         #: The chunk that is being filled, where it begins, and how much of it is kept already.
-        self._buffer = io.BytesIO()
         self._start = self.at
+        self._buffer = self._room()
         self._kept = 0
         self._chain = state.chain
         self._parts: set[asyncio.Task[None]] = set()
+
+    def _room(self) -> io.BytesIO:
+        """Memory for a chunk, all of it at once: what grows takes more, and is copied each time."""
+        return io.BytesIO(bytes(self._layout.chunk_at(self._start)[1] - self._start))
 
     async def load(self) -> None:
         """What of the chunk is there already. A part that is whole beside the upload, because its sender broke off just
@@ -54,9 +58,10 @@ class Writer:
             return
         start, length = self._chain[-1]
         if self.at < self._layout.chunk_at(start)[1]:
+            self._start, self._kept = start, length
+            self._buffer = self._room()
             self._buffer.write(await self._sending.load(self._transfer, start, length))
             self._chain.pop()
-            self._start, self._kept = start, length
 
     def _mine(self) -> None:
         if self._live.turn != self._turn:
@@ -81,7 +86,7 @@ class Writer:
     async def _hash(self) -> None:
         live = self._live
         if live.hash is not None and self._start <= live.hashed < self.at:
-            with self._buffer.getbuffer() as whole, whole[live.hashed - self._start :] as fresh:
+            with self._buffer.getbuffer() as whole, whole[live.hashed - self._start : self.at - self._start] as fresh:
                 # Not to be broken off: the checksum has either seen these bytes or not.
                 work = asyncio.ensure_future(asyncio.to_thread(live.hash.update, fresh))
                 try:
@@ -105,7 +110,8 @@ class Writer:
             if self.at == end and "upload_id" in self._transfer.state:
                 await self._sending.promote(self._transfer, self._state.number(index), self._chain)
                 self._chain = []
-        self._buffer, self._start, self._kept = io.BytesIO(), self.at, 0
+        self._start, self._kept = self.at, 0
+        self._buffer = self._room()
 
     def _begun(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Something on its way, which whoever has the next turn waits for."""
@@ -119,6 +125,7 @@ class Writer:
         await self._sending.send_part(self._transfer, number, body)
 
     async def _keep(self) -> None:
+        self._buffer.truncate(self.at - self._start)
         await self._begun(self._sending.keep(self._transfer, self._start, self._buffer))
 
     async def _through(self, left: int) -> None:

@@ -11,7 +11,7 @@ from collegium.stores.s3_bucket import Found
 from collegium.stores.s3_layout import MAX_PARTS, Layout, MiB, Sent, State
 
 TiB = 1 << 40
-PART = 6 * MiB
+PART = 8 * MiB
 SIZES = st.one_of(st.integers(0, 64 * MiB), st.integers(0, 5 * TiB), st.just(5 * TiB))
 
 
