@@ -24,7 +24,7 @@
 {{- $s := .Values.files.s3 -}}
 - secret:
     name: {{ $s.secretName }}
-    items: [{key: {{ $s.accessKey | quote }}, path: s3-access-key}, {key: {{ $s.secretKey | quote }}, path: s3-secret-key}]
+    items: [{key: {{ $s.accessEntry | quote }}, path: s3-access-key}, {key: {{ $s.signingEntry | quote }}, path: s3-secret-key}]
 {{- end -}}
 {{- end }}
 
@@ -65,7 +65,7 @@
 {{- fail "files.s3.bucket is empty: with files.store s3 name the bucket that holds the files of groups" -}}
 {{- end -}}
 {{- if not $s.secretName -}}
-{{- fail (printf "files.s3.secretName is empty: name a Secret with the keys of the S3 server (keys %s and %s)" $s.accessKey $s.secretKey) -}}
+{{- fail (printf "files.s3.secretName is empty: name a Secret with the keys of the S3 server (entries %s and %s)" $s.accessEntry $s.signingEntry) -}}
 {{- end -}}
 {{- if and $s.publicEndpoint (not $s.direct) -}}
 {{- fail "files.s3.publicEndpoint: only with files.s3.direct; otherwise no browser talks to the S3 server" -}}
