@@ -52,7 +52,7 @@ class Writer:
         if not self._chain:
             return
         index = self._layout.index(self._chain[0][0])
-        if self.at == self._layout.bounds(index)[1]:
+        if "upload_id" in self._transfer.state and self.at == self._layout.bounds(index)[1]:
             await self._sending.promote(self._transfer, self._state.number(index), self._chain)
             self._chain = []
             return
