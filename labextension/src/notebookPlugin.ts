@@ -8,6 +8,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
 import { messageOf } from './client';
+import { DRIVE, placeOf } from './drive/paths';
 import { notebookDraft, type Draft } from './draft';
 import { collegiumIcon } from './icons';
 import { parametersCell } from './parameters';
@@ -97,8 +98,15 @@ async function openForm(
   when: Draft['when'] = 'once'
 ): Promise<void> {
   try {
+    const { contents } = app.serviceManager;
+    const local = contents.localPath(path);
+    if (contents.driveName(path) === DRIVE) {
+      throw new Error(
+        'it lies in shared files, and jobs run notebooks of your home folder. Copy it there, or submit a ' +
+          `command that runs "$COLLEGIUM_PROJECT/${placeOf(local).path}".`
+      );
+    }
     const content = await savedNotebook(app, documents, path);
-    const local = app.serviceManager.contents.localPath(path);
     await app.commands.execute(CommandIDs.newJob, {
       draft: { ...draftOf(local, content), when } as unknown as ReadonlyPartialJSONObject
     });
