@@ -57,7 +57,8 @@ class Line:
     def reset(self) -> None:
         """As a machine that vanished and came back: not even a proper end."""
         sock = self.writer.get_extra_info("socket")
-        if sock is not None:
+        # It may be over already, from the other end.
+        with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 

@@ -78,7 +78,10 @@ class Sender:
         # Few requests for a large file.
         step = max(CHUNK, len(data) // 6) if self.chance.random() < 0.9 else max(1, len(data) // 2)
         while safe < len(data) or not known:
-            assert await self.look(path) is None, f"half of {path} is visible"
+            if await self._seen(path, data):
+                # An earlier one, of which nobody heard, has come to its end after all.
+                await self._give_up(place)
+                return True
             fault = self.chance.choices(list(FAULTS), list(FAULTS.values()))[0]
             part = data[safe : safe + step]
             self.counts[fault] += 1
@@ -105,13 +108,20 @@ class Sender:
             answer = await self.tus.create(path, len(data) if known else None, first)
         except Cut:
             await self._wait()
-            return ("", 0, False) if await self.look(path) is None else await self._lost(path, data)
+            return self._lost(data) if await self._seen(path, data) else ("", 0, False)
+        if answer.status == 409 and await self._seen(path, data):
+            return self._lost(data)
         assert answer.status == 201, (path, answer)
         return answer.headers["location"], answer.offset, known
 
-    async def _lost(self, path: str, data: bytes) -> tuple[str, int, bool]:
-        """The service died right after it had made the file visible."""
-        assert await self.look(path) == data, f"half of {path} is visible"
+    async def _seen(self, path: str, data: bytes) -> bool:
+        """Is the file there? Whole, if at all."""
+        seen = await self.look(path)
+        assert seen in (None, data), f"half of {path} is visible"
+        return seen is not None
+
+    def _lost(self, data: bytes) -> tuple[str, int, bool]:
+        """The service died when it had the whole file, and before it could say so."""
         self.counts["answer lost in the end"] += 1
         return "nowhere", len(data), True
 

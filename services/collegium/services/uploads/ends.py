@@ -53,9 +53,11 @@ class Ends:
             return after
 
         row = await self._database.writing(finishing)
-        return await self.finish(row) if row.state is UploadState.FINISHING else row
+        if row.state is not UploadState.FINISHING:
+            return row
+        return await self.finish(row, again=upload.state is UploadState.FINISHING)
 
-    async def finish(self, upload: Upload) -> Upload:
+    async def finish(self, upload: Upload, *, again: bool = True) -> Upload:
         """All bytes are there and the row says Finishing: make the file visible.
 
         Answers with the upload as it is then: Done, Failed with the reason, or Finishing still if the store does not
@@ -63,13 +65,13 @@ class Ends:
         """
         task = self._under_way.get(upload.id)
         if task is None:
-            task = asyncio.create_task(self._finish(upload))
+            task = asyncio.create_task(self._finish(upload, again))
             self._under_way[upload.id] = task
             task.add_done_callback(lambda _: self._under_way.pop(upload.id, None))
         # Whoever asked may leave; what was begun goes on.
         return await asyncio.shield(task)
 
-    async def _finish(self, upload: Upload) -> Upload:
+    async def _finish(self, upload: Upload, again: bool) -> Upload:
         try:
             entry = await self._store.finish(transfer_of(upload), replace=upload.replace, sha256=upload.sha256)
         except (Unavailable, StorageFull) as error:
@@ -97,6 +99,9 @@ class Ends:
             )
             uow.uploads.put(after)
             Ledger().settle(uow, WorkloadKind.UPLOAD, upload.id, upload.root.owner, change)
+            if again:
+                # The file may have been in sight, and measured, since the first try.
+                uow.stored.doubt(upload.root.owner)
             self._tell(uow, after, "Uploaded", f"{upload.path} was uploaded.")
             uow.announce()
             return after
