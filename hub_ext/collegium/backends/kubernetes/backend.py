@@ -83,7 +83,7 @@ def create_kubernetes(
         await cluster.close()
 
     space = KubernetesSpace(cluster, chosen)
-    sources = KubernetesSources(cluster, chosen)
+    sources = KubernetesSources(cluster, chosen, stored=not mounts.store)
     return Backend("kubernetes", runner, logs, volumes, space, NOTICE, close, views.follow, mounts, sources)
 
 

@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 class KubernetesSources:
     """See DatasetSources."""
 
-    def __init__(self, cluster: Cluster, settings: KubernetesSettings) -> None:
-        self._cluster, self._settings = cluster, settings
+    def __init__(self, cluster: Cluster, settings: KubernetesSettings, *, stored: bool = True) -> None:
+        """``stored``: trees of the file store are on the files volume."""
+        self._cluster, self._settings, self._stored = cluster, settings, stored
         self._marked: set[str] = set()
 
     async def ensure(self, group: str, mounts: Sequence[Mount]) -> None:
@@ -63,7 +64,7 @@ class KubernetesSources:
         return SourceHealth(dataset.name, state, problem, group=group)
 
     async def _mark(self, group: str) -> None:
-        if group in self._marked:
+        if not self._stored or group in self._marked:
             return
         name, place = self._settings.files_claim, self._settings.namespace_of(group)
         try:
