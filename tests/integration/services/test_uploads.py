@@ -279,6 +279,25 @@ async def test_a_newer_request_goes_on_where_a_dead_one_was(service: Service) ->
     assert await read(service, "summed") == DATA
 
 
+async def test_who_comes_late_takes_nothing_away(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the question for the offset and the first byte, another request comes, adds bytes, and is gone."""
+    tus_, place, store = sender(service), await begun(service, "late", 10), service.context.store
+    received, others = store.received, [b"12345"]
+
+    async def slowly(transfer: Any) -> int:
+        there = await received(transfer)
+        if others:
+            assert (await tus_.patch(place, there, others.pop())).offset == 5
+        return there
+
+    monkeypatch.setattr(store, "received", slowly)
+    late = await tus_.patch(place, 0, b"123", Upload_Checksum=checksum("sha1", b"123"))
+    assert late.status == 409
+    assert (await tus_.head(place)).offset == 5
+    assert (await tus_.patch(place, 5, b"67890")).offset == 10
+    assert await read(service, "late") == b"1234567890"
+
+
 async def test_who_says_nothing_any_more_is_cut_off(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tus, "STALL", 0.2)
     place = await begun(service, "stalled", len(DATA))

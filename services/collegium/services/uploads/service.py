@@ -258,7 +258,8 @@ class UploadService:
         if row is None:
             raise NotFound("There is no such upload any more.")
         self._require_open(row)
-        if row.sender != upload.sender or row.unverified != upload.unverified:
+        if (row.sender, row.unverified, row.offset) != (upload.sender, upload.unverified, upload.offset):
+            # Others have come and gone since the store was asked for the offset.
             raise displaced()
         if size is not None and row.size not in (None, size):
             raise InvalidInput("Upload-Length", f"was declared before as {row.size}", size, row.size)
