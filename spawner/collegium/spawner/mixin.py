@@ -60,8 +60,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     #: Done once it is known what is started; another one for each start, made by who comes first.
     _planned: asyncio.Event | None = None
     _starting = False
-    #: True once this process has seen that the running server has its place.
-    _accounted = False
+    _accounted = False  # True once this process has seen that the running server has its place.
 
     @default("oauth_client_allowed_scopes")
     def _default_oauth_client_allowed_scopes(self) -> list[str]:
@@ -217,8 +216,8 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         if not told:
             self._planned = self._planned or asyncio.Event()
             await self._planned.wait()
-        if not told and (told := self._without()):
-            yield {"progress": 50, "message": told}
+            if told := self._without():
+                yield {"progress": 50, "message": told}
 
     def _without(self) -> str:
         missing = [e for e in self.launch_manifest.get("datasets", ()) if e["problem"]]
@@ -228,8 +227,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         """The server's environment: what datasets and the image say, the hub's own, and what group and size this is."""
         env: dict[str, str] = super().get_env()
         if self.launch is not None:
-            env.update(variables_of(self.launch.mounts))
-            wanted = self.launch.image.variables
+            wanted = {**variables_of(self.launch.mounts), **self.launch.image.variables}
             env.update({k: v for k, v in wanted.items() if not k.startswith(RESERVED_PREFIXES)})
             env["COLLEGIUM_GROUP"] = self.launch.group
             env["COLLEGIUM_INSTANCE_TYPE"] = self.launch.instance_type.name
@@ -259,8 +257,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
         self._manifest = manifest = _manifest(left, self.mount_abilities)
 
         def write(uow: UnitOfWork) -> None:
-            place = uow.reservations.live_of(WorkloadKind.SERVER, self.workload_id)
-            if place is not None:
+            if place := uow.reservations.live_of(WorkloadKind.SERVER, self.workload_id):
                 self._use(uow, place, manifest["datasets"])
 
         await settled(self.database.writing(write))
