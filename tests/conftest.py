@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from collegium.catalog.loader import load_catalog
 from collegium.catalog.service import apply_catalog
@@ -19,6 +20,9 @@ from collegium.settings import Settings
 sys.path.insert(0, str(Path(__file__).parent))
 #: Layers where several real programs share a machine that may be busy: one second try, which the closing line tells.
 REAL_PARTS = {"browser", "installed", "integration", "keycloak", "kube"}
+#: No test asks how long something took: a busy machine is no fault of what is tested.
+settings.register_profile("collegium", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("collegium")
 DEMO_CATALOG = Path(__file__).parents[1] / "hub_ext/collegium/hub/demo/catalog.yaml"
 
 
