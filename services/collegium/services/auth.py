@@ -25,7 +25,7 @@ from collegium.domain.errors import (
     Unavailable,
     shorten,
 )
-from collegium.domain.groups import Actor
+from collegium.domain.groups import Actor, Role
 from collegium.domain.identity import (
     ProviderStatus,
     UserIdentity,
@@ -174,7 +174,7 @@ class Gate:
             Confirmation(status, False, self._clock(), self._grace).require(operation)
 
     async def _run(self, token: str, group: str | None) -> Identity:
-        """A run of a job: its owner as they are now, but in its group alone and with no power over the platform."""
+        """A run of a job: its owner as they are now, but in its group alone, and there no more than a member."""
         if self._runs is None:
             raise NotAuthenticated(f"The token is not valid. {_HELP}")
         told = self._runs.open(token)
@@ -182,8 +182,9 @@ class Gate:
         def look(uow: UnitOfWork) -> tuple[Identity, UserIdentity | None]:
             RunTokens.check(uow, told)
             whole, account = uow.memberships.actor(told.user, None, told.scopes), uow.identities.of_user(told.user)
-            roles = {told.group: whole.roles[told.group]}
-            actor = replace(whole, roles=roles, platform_admin=False)
+            # What runs does a member's work: it gives nothing to others and ends nothing of theirs.
+            role = min(whole.roles[told.group], Role.MEMBER, key=lambda r: r.rank)
+            actor = replace(whole, roles={told.group: role}, platform_admin=False)
             word = Confirmation(uow.providers.current(), account is not None, self._clock(), self._grace)
             return Identity(actor, "user", token, group == told.group, word), account
 
