@@ -51,6 +51,9 @@ def test_a_sweep_of_nine_to_its_best_point(page: Page, hub: Hub) -> None:
     page.get_by_test_id("collegium-axis-from-0").fill("0")
     page.get_by_test_id("collegium-form-submit").click()
     expect(page.locator(".clg-axis").first).to_contain_text("logarithmic scale")
+    # The preview may have said it before; the refused submit leads to the field, and only then is it free to be mended.
+    expect(page.get_by_role("alert")).to_contain_text("logarithmic scale")
+    expect(page.locator(".clg-axis").first.locator(":focus")).to_be_visible()
     page.get_by_test_id("collegium-axis-from-0").fill("0.01")
     expect(page.get_by_test_id("collegium-sweep-preview")).to_contain_text("0.1")
     shot(page, "50-sweep-form")
