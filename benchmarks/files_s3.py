@@ -1,8 +1,8 @@
 """A large file into S3 and out again: ``python -m benchmarks.files_s3 [MiB] [rounds]``.
 
-The same bytes and the same server (versitygw over a folder), in turns: by the store as the service uses it, in
-requests of 64 MiB, without and with a checksum of the whole, and by boto3's ``upload_file`` and ``download_fileobj``,
-as they come: parts of 8 MiB, ten at once, no checksum of the whole.
+The same bytes and the same server (versitygw over a folder), in turns: by the store as the service uses it, without
+and with a checksum of the whole, and by boto3's ``upload_file`` and ``download_fileobj``, as they come: parts of 8 MiB,
+ten at once, read from the file when they are sent, no checksum of the whole.
 """
 
 from __future__ import annotations
@@ -28,16 +28,13 @@ from collegium.stores.s3 import S3Store
 from support.s3 import S3Server, s3_server
 
 FILES = Root("physics")
-#: What one request of a sender brings, and what the service reads of it at a time.
-REQUEST, PIECE = 64 * MIB, 256 << 10
+#: What the service reads of a request at a time.
+PIECE = 256 << 10
 
 
-async def pieces(source: Path, start: int, end: int) -> AsyncIterator[bytes]:
+async def pieces(source: Path) -> AsyncIterator[bytes]:
     with source.open("rb") as file:
-        file.seek(start)
-        while start < end:
-            piece = file.read(min(PIECE, end - start))
-            start += len(piece)
+        while piece := file.read(PIECE):
             yield piece
 
 
@@ -46,9 +43,7 @@ async def upload(store: S3Store, source: Path, name: str, sha256: str = "") -> f
     size, begun = source.stat().st_size, time.perf_counter()
     transfer = Transfer(name, FILES, name, size, checked=bool(sha256))
     transfer = dataclasses.replace(transfer, state=await store.begin(transfer))
-    at = 0
-    while at < size:
-        at = await store.append(transfer, at, pieces(source, at, min(size, at + REQUEST)))
+    await store.append(transfer, 0, pieces(source))
     await store.finish(transfer, replace=False, sha256=sha256)
     return time.perf_counter() - begun
 
