@@ -236,7 +236,9 @@ def test_pull_secrets_reach_groups_and_can_be_read_by_nobody_of_ours(release: Re
 
     release.until("the controller has copied it", copied)
     other = {**secret, "metadata": {"name": "other", "namespace": group}, "type": "Opaque"}
-    assert "may touch only Secrets of runs and those that pull images" in as_controller(release, "apply", other, "--server-side")
+    assert "may touch only Secrets of runs and those that pull images" in as_controller(
+        release, "apply", other, "--server-side"
+    )
     account = f"--as={CONTROLLER}"
     for verb in ("get", "list", "watch"):
         assert release.run("kubectl", "auth", "can-i", verb, "secrets", "-n", group, account, check=False) == "no\n"

@@ -66,9 +66,7 @@ def source_problem(settings: KubernetesSettings, dataset: Dataset) -> str:
         fine = allowed and not {"", ".", ".."} & set(path.split("/")[1:])
         return "" if fine else f"the operator does not allow the folder {path} of the nodes"
     if not settings.dataset_csi:
-        return (
-            "it is in object storage, and there is no driver to mount it; read it as collegium://"
-        )
+        return "it is in object storage, and there is no driver to mount it; read it as collegium://"
     if dataset.owner:
         # The driver has the operator's keys, which open more than this group may see.
         return "object storage of groups is not mounted; read it as collegium://"

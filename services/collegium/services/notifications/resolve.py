@@ -40,9 +40,7 @@ class Names:
 class CheckedResolver(Resolver):
     """Answers with addresses that were checked, and whoever asks connects to these and to no other."""
 
-    def initialize(
-        self, lookup: Lookup, networks: Sequence[Network], setting: str = "notification_networks"
-    ) -> None:
+    def initialize(self, lookup: Lookup, networks: Sequence[Network], setting: str = "notification_networks") -> None:
         """Tornado's constructor hook. ``setting`` is what allows more networks."""
         self._lookup, self._networks, self._setting = lookup, networks, setting
 
