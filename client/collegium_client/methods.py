@@ -571,6 +571,10 @@ class Methods:
         """Copy."""
         return self.send(operations.post_groups_group_files_copy(group, body))
 
+    def post_groups_group_files_unpack(self, group: str, body: m.UnpackIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Unpack an archive."""
+        return self.send(operations.post_groups_group_files_unpack(group, body))
+
     def post_groups_group_files_delete(self, group: str, body: m.DeleteIn | Mapping[str, Any]) -> m.FileTaskOut:
         """Put into the trash."""
         return self.send(operations.post_groups_group_files_delete(group, body))
@@ -1348,6 +1352,10 @@ class AsyncMethods:
     async def post_groups_group_files_copy(self, group: str, body: m.MoveIn | Mapping[str, Any]) -> m.FileTaskOut:
         """Copy."""
         return await self.send(operations.post_groups_group_files_copy(group, body))
+
+    async def post_groups_group_files_unpack(self, group: str, body: m.UnpackIn | Mapping[str, Any]) -> m.FileTaskOut:
+        """Unpack an archive."""
+        return await self.send(operations.post_groups_group_files_unpack(group, body))
 
     async def post_groups_group_files_delete(self, group: str, body: m.DeleteIn | Mapping[str, Any]) -> m.FileTaskOut:
         """Put into the trash."""

@@ -332,6 +332,7 @@ class TaskKind(enum.StrEnum):
     RESTORE = "restore"
     DATASET_COPY = "dataset-copy"
     SNAPSHOT = "snapshot"
+    UNPACK = "unpack"
 
 
 class TaskState(enum.StrEnum):
@@ -2438,6 +2439,14 @@ class TrendPoint(Reply):
     due_at: datetime
     state: Annotated[RunState | str, _OPEN]
     seconds: float | None
+
+
+class UnpackIn(Request):
+    """Which archive to unpack, and into which new folder."""
+
+    source: str
+    target: str
+    replace: bool = False
 
 
 class UploadIn(Request):

@@ -768,6 +768,11 @@ def post_groups_group_files_copy(group: str, body: m.MoveIn | Mapping[str, Any])
     return Operation("POST", f"/api/v1/groups/{place(group)}/files/copy", m.FileTaskOut, body=body)
 
 
+def post_groups_group_files_unpack(group: str, body: m.UnpackIn | Mapping[str, Any]) -> Operation[m.FileTaskOut]:
+    """Unpack an archive."""
+    return Operation("POST", f"/api/v1/groups/{place(group)}/files/unpack", m.FileTaskOut, body=body)
+
+
 def post_groups_group_files_delete(group: str, body: m.DeleteIn | Mapping[str, Any]) -> Operation[m.FileTaskOut]:
     """Put into the trash."""
     return Operation("POST", f"/api/v1/groups/{place(group)}/files/delete", m.FileTaskOut, body=body)

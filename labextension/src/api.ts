@@ -1308,6 +1308,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/groups/{group}/files/unpack': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Unpack an archive */
+    post: operations['post_groups_group_files_unpack'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/groups/{group}/files/delete': {
     parameters: {
       query?: never;
@@ -6333,7 +6350,7 @@ export interface components {
      * @description What is done with files.
      * @enum {string}
      */
-    TaskKind: 'move' | 'copy' | 'delete' | 'restore' | 'dataset-copy' | 'snapshot';
+    TaskKind: 'move' | 'copy' | 'delete' | 'restore' | 'dataset-copy' | 'snapshot' | 'unpack';
     /**
      * TaskState
      * @description Running → Succeeded | Failed.
@@ -6443,6 +6460,28 @@ export interface components {
      * @enum {string}
      */
     Trigger: 'time' | 'missed' | 'person';
+    /**
+     * UnpackIn
+     * @description Which archive to unpack, and into which new folder.
+     */
+    UnpackIn: {
+      /**
+       * Archive
+       * @description A zip, or a tar that may be packed by gzip, bzip2 or xz.
+       */
+      source: string;
+      /**
+       * To
+       * @description The folder that is made, not the one to put it in.
+       */
+      target: string;
+      /**
+       * Replace
+       * @description Put what is at the target into the trash. Folders never merge.
+       * @default false
+       */
+      replace?: boolean;
+    };
     /**
      * UploadIn
      * @description An upload to begin without tus. ``direct``: its parts go straight to the store, where that is allowed.
@@ -16594,6 +16633,132 @@ export interface operations {
       };
     };
   };
+  post_groups_group_files_unpack: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description The group's name. */
+        group: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UnpackIn'];
+      };
+    };
+    responses: {
+      /** @description Unpack an archive. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['FileTaskOut'];
+        };
+      };
+      /** @description A field, parameter or header cannot be accepted. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No usable token. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Your token or your role does not allow this. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description No such thing, or none that you may know of. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not in the state that it is in. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description Not granted, more than the quota could ever allow, or a key that stood for another request. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A fault of ours; the request id helps to find it. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description A part of the installation does not answer now. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+      /** @description There is no room to store this. */
+      507: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ErrorOut'];
+        };
+      };
+    };
+  };
   post_groups_group_files_delete: {
     parameters: {
       query?: never;
@@ -20396,6 +20561,7 @@ export type TrashPage = components['schemas']['TrashPage'];
 export type Trend = components['schemas']['Trend'];
 export type TrendPoint = components['schemas']['TrendPoint'];
 export type Trigger = components['schemas']['Trigger'];
+export type UnpackIn = components['schemas']['UnpackIn'];
 export type UploadIn = components['schemas']['UploadIn'];
 export type UploadOut = components['schemas']['UploadOut'];
 export type UploadPage = components['schemas']['UploadPage'];

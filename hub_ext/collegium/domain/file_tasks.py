@@ -24,6 +24,7 @@ class TaskKind(enum.StrEnum):
     RESTORE = "restore"
     DATASET_COPY = "dataset-copy"
     SNAPSHOT = "snapshot"
+    UNPACK = "unpack"
 
 
 class TaskState(enum.StrEnum):

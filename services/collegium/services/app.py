@@ -180,6 +180,7 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_GROUP}/files/folders", files.FoldersHandler),
     Route(f"{_GROUP}/files/move", files.MoveHandler),
     Route(f"{_GROUP}/files/copy", files.CopyHandler),
+    Route(f"{_GROUP}/files/unpack", files.UnpackHandler),
     Route(f"{_GROUP}/files/delete", files.DeleteHandler),
     Route(f"{_GROUP}/files/tasks", files.TasksHandler),
     Route(f"{_GROUP}/files/tasks/{{task}}", files.TaskHandler),

@@ -79,6 +79,7 @@ FILE_BODIES: dict[str, object] = {
     "/files/folders": {"path": "folder"},
     "/files/move": {"source": "gone", "target": "moved"},
     "/files/copy": {"source": "gone", "target": "copied"},
+    "/files/unpack": {"source": "gone.zip", "target": "unpacked"},
     "/files/delete": {"paths": ["gone"]},
     "/restore": {},
     "/files/uploads": {"path": "uploaded", "size": 1, "replace": True},

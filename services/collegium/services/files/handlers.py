@@ -23,6 +23,7 @@ from collegium.services.files.models import (
     RestoreIn,
     StorageOut,
     TrashPage,
+    UnpackIn,
 )
 from collegium.services.handlers import BaseHandler
 
@@ -141,6 +142,18 @@ class CopyHandler(FileHandler):
     async def post(self, group: str) -> None:
         """Begin, and wait a moment."""
         self.write_json(await self.context.file_tasks.copy(self.by, group, self.read_body(MoveIn)))
+
+
+class UnpackHandler(FileHandler):
+    """``/groups/{group}/files/unpack``."""
+
+    endpoints: ClassVar = {
+        "POST": Endpoint(Operation.FILE_WRITE, "Unpack an archive", FileTaskOut, 201, body=UnpackIn, errors=CHANGING)
+    }
+
+    async def post(self, group: str) -> None:
+        """Begin, and wait a moment."""
+        self.write_json(await self.context.file_tasks.unpack(self.by, group, self.read_body(UnpackIn)))
 
 
 class DeleteHandler(FileHandler):

@@ -136,6 +136,16 @@ class MoveIn(_Strict):
     )
 
 
+class UnpackIn(_Strict):
+    """Which archive to unpack, and into which new folder."""
+
+    source: PathText = Field(title="Archive", description="A zip, or a tar that may be packed by gzip, bzip2 or xz.")
+    target: PathText = Field(title="To", description="The folder that is made, not the one to put it in.")
+    replace: bool = Field(
+        default=False, title="Replace", description="Put what is at the target into the trash. Folders never merge."
+    )
+
+
 class DeleteIn(_Strict):
     """What to put into the trash."""
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from collegium.db import Database, UnitOfWork
 from collegium.domain.errors import Conflict, InvalidInput, NotFound, shorten
 from collegium.domain.file_tasks import FileTask, TaskKind, TrashState
-from collegium.domain.files import check_path, joined, name_of
+from collegium.domain.files import EntryKind, check_path, joined, name_of
 from collegium.domain.names import new_id
 from collegium.services.by import By
-from collegium.services.files.models import FileTaskOut, FileTaskPage, MoveIn
+from collegium.services.files.models import FileTaskOut, FileTaskPage, MoveIn, UnpackIn
 from collegium.services.files.places import Place, Places
 from collegium.services.files.runner import TaskRunner
 from collegium.services.files.steps import check_apart, in_the_way, look, need, outermost
@@ -62,6 +62,15 @@ class FileTaskService:
         """Copy. Raises as ``move``."""
         source = await self._places.find(group, asked.source, "source")
         return await self._relocate(by, TaskKind.COPY, source, asked)
+
+    async def unpack(self, by: By, group: str, asked: UnpackIn) -> FileTaskOut:
+        """Make a folder of what is in an archive. Raises as ``move``."""
+        source = await self._places.find(group, asked.source, "source")
+        if (await need(source)).kind is not EntryKind.FILE:
+            raise InvalidInput("source", "is a folder; name an archive", asked.source)
+        target = await self._target(source, asked.target, asked.replace)
+        work = {"pairs": [[source.shown, target.shown]], "replace": asked.replace}
+        return await self._begin(by, group, TaskKind.UNPACK, source.shown, target.shown, work)
 
     async def copy_into(self, by: By, group: str, paths: Sequence[str], folder: str) -> FileTaskOut:
         """Copy several things into a folder, such as one of a dataset. Raises as ``copy``."""
