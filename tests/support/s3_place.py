@@ -22,7 +22,7 @@ class Place:
     def open(self, *, prefix: str = "lab", part: int = 5 * MiB, attempts: int = 4, **settings: Any) -> S3Store:
         """A store; with small parts, so that little data has several."""
         store = S3Store(self.server.settings(self.bucket, prefix, **settings))
-        store._uploads.calls.part = part
+        store._uploads.calls.part = store._uploads.calls.largest = part
         store._bucket._attempts = attempts
         self.stores.append(store)
         return store

@@ -26,19 +26,20 @@ _SHIFT = re.compile(r"shift\.([0-9]+)\.([0-9]+)", re.ASCII)
 @dataclass(frozen=True)
 class Layout:
     """Bytes of parts: ``part`` each, twice as many after each thousand where the size was unknown at the beginning.
-    ``chunk`` is what is kept in memory, and sent, at a time."""
+    What is kept in memory, and sent, at a time is a part of up to ``largest`` bytes, and ``chunk`` of a larger one."""
 
     part: int
     chunk: int
     growing: bool = False
     size: int | None = None
+    largest: int = 0
 
     @classmethod
-    def planned(cls, size: int | None, chunk: int) -> Layout:
+    def planned(cls, size: int | None, chunk: int, largest: int = 0) -> Layout:
         """For a new upload."""
         if size is None:
-            return cls(chunk, chunk, True)
-        return cls(max(chunk, -(-size // (PLANNED * MiB)) * MiB), chunk, False, size)
+            return cls(chunk, chunk, True, None, largest)
+        return cls(max(chunk, -(-size // (PLANNED * MiB)) * MiB), chunk, False, size, largest)
 
     def bounds(self, index: int) -> tuple[int, int]:
         """First byte of a part, and that behind its last."""
@@ -57,6 +58,8 @@ class Layout:
     def chunk_at(self, offset: int) -> tuple[int, int]:
         """First byte of the chunk that a byte is in, and that behind its last."""
         start, end = self.bounds(self.index(offset))
+        if end - start <= self.largest:
+            return start, end
         first = start + (offset - start) // self.chunk * self.chunk
         return first, min(first + self.chunk, end)
 

@@ -23,8 +23,9 @@ WRITER = "collegium-writer"
 class Sending:
     """Calls for uploads into one bucket."""
 
-    #: Bytes of a part, where it need not be larger for the number of parts to suffice. Four are in memory at a time.
-    part = 8 * MiB
+    #: Bytes of a part, where it need not be larger for the number of parts to suffice, and of the largest that is in
+    #: memory as one: that of a file of 105 GiB. Two of those are what an append has memory for.
+    part, largest = 8 * MiB, 12 * MiB
 
     def __init__(self, bucket: Bucket, keys: Keys) -> None:
         self._bucket, self._keys = bucket, keys
@@ -41,8 +42,8 @@ class Sending:
         """As the upload was begun with."""
         state = transfer.state
         if "part" not in state:
-            return Layout.planned(transfer.size, self.part)
-        return Layout(int(state["part"]), self.part, "growing" in state, transfer.size)
+            return Layout.planned(transfer.size, self.part, self.largest)
+        return Layout(int(state["part"]), self.part, "growing" in state, transfer.size, self.largest)
 
     def target(self, transfer: Transfer) -> dict[str, str]:
         """Which multipart upload it is."""
@@ -58,7 +59,7 @@ class Sending:
         if transfer.size is None or transfer.size > self.part:
             begun = await self._bucket.call("create_multipart_upload", Key=key, Metadata={WRITER: transfer.id})
             target = {"Key": key, "UploadId": str(begun["UploadId"])}
-            layout = Layout.planned(transfer.size, self.part)
+            layout = Layout.planned(transfer.size, self.part, self.largest)
             state = {"upload_id": target["UploadId"], "part": str(layout.part)}
             state |= {"growing": "yes"} if layout.growing else {}
         try:
@@ -170,22 +171,25 @@ class Sending:
 
     async def write(self, key: str, pieces: AsyncIterator[bytes], writer: str, condition: Mapping[str, str]) -> None:
         """A file in one go. Raises Changed if the condition does not hold."""
-        buffer = bytearray()
+        buffer = io.BytesIO()
         target: dict[str, str] = {}
         sent: list[dict[str, Any]] = []
         try:
             async for piece in pieces:
-                buffer += piece
-                while len(buffer) >= self.part:
+                view = memoryview(piece)
+                while view:
+                    view = view[buffer.write(view[: self.part - buffer.tell()]) :]
+                    if buffer.tell() < self.part:
+                        continue
                     if not target:
                         begun = await self._bucket.call("create_multipart_upload", Key=key, Metadata={WRITER: writer})
                         target = {"Key": key, "UploadId": begun["UploadId"]}
-                    await self._write_part(target, sent, buffer[: self.part])
-                    del buffer[: self.part]
+                    await self._write_part(target, sent, buffer)
             if not target:
+                buffer.seek(0)
                 await self._bucket.put(key, buffer, Metadata={WRITER: writer}, **condition)
                 return
-            if buffer:
+            if buffer.tell():
                 await self._write_part(target, sent, buffer)
             await self._bucket.call("complete_multipart_upload", **target, MultipartUpload={"Parts": sent}, **condition)
         except BaseException:
@@ -194,7 +198,11 @@ class Sending:
                     await asyncio.shield(self._bucket.call("abort_multipart_upload", **target))
             raise
 
-    async def _write_part(self, target: Mapping[str, str], sent: list[dict[str, Any]], body: bytearray) -> None:
+    async def _write_part(self, target: Mapping[str, str], sent: list[dict[str, Any]], buffer: io.BytesIO) -> None:
+        """What is in the buffer so far; its memory is for the next part then."""
         number = len(sent) + 1
-        answer = await self._bucket.call("upload_part", **target, PartNumber=number, Body=io.BytesIO(body))
+        buffer.truncate()
+        buffer.seek(0)
+        answer = await self._bucket.call("upload_part", **target, PartNumber=number, Body=buffer)
         sent.append({"PartNumber": number, "ETag": answer["ETag"]})
+        buffer.seek(0)

@@ -10,11 +10,11 @@ from typing import Any
 
 from collegium.domain.errors import Conflict
 from collegium.stores.port import Transfer
-from collegium.stores.s3_layout import State
+from collegium.stores.s3_layout import MiB, State
 from collegium.stores.s3_sending import Sending
 
-#: Parts on their way at once, beside the one that comes.
-AT_ONCE = 3
+#: Bytes of one append that are in memory: those of the chunk that comes, and of chunks on their way.
+MEMORY = 24 * MiB
 
 
 @dataclass
@@ -37,14 +37,31 @@ class Writer:
         self.at = state.received
         #: The chunk that is being filled, where it begins, and how much of it is kept already.
         self._start = self.at
-        self._buffer = self._room()
+        self._buffer: io.BytesIO | None = None
         self._kept = 0
         self._chain = state.chain
-        self._parts: set[asyncio.Task[None]] = set()
+        #: Chunks on their way, with the memory that they are in.
+        self._parts: dict[asyncio.Task[None], io.BytesIO] = {}
+        #: Memory of chunks that arrived, which is used again: what is given back and taken anew is in pieces soon.
+        self._free: list[io.BytesIO] = []
 
-    def _room(self) -> io.BytesIO:
-        """Memory for a chunk, all of it at once: what grows takes more, and is copied each time."""
-        return io.BytesIO(bytes(self._layout.chunk_at(self._start)[1] - self._start))
+    async def _room(self) -> io.BytesIO:
+        """The chunk that is being filled. A new one waits until the others leave so much memory."""
+        if self._buffer is None:
+            size = self._layout.chunk_at(self._start)[1] - self._start
+            while self._parts and (sum(map(_size, self._parts.values())) + size > MEMORY):
+                await self._through(len(self._parts) - 1)
+            fits = next((one for one in self._free if _size(one) == size), None)
+            if fits is None:
+                # All at once: what grows takes more, and is copied each time. None that is free will fit again.
+                self._free, fits = [], io.BytesIO()
+                fits.seek(size - 1)
+                fits.write(b"\0")
+            else:
+                self._free.remove(fits)
+            fits.seek(0)
+            self._buffer = fits
+        return self._buffer
 
     async def load(self) -> None:
         """What of the chunk is there already. A part that is whole beside the upload, because its sender broke off just
@@ -59,8 +76,7 @@ class Writer:
         start, length = self._chain[-1]
         if self.at < self._layout.chunk_at(start)[1]:
             self._start, self._kept = start, length
-            self._buffer = self._room()
-            self._buffer.write(await self._sending.load(self._transfer, start, length))
+            (await self._room()).write(await self._sending.load(self._transfer, start, length))
             self._chain.pop()
 
     def _mine(self) -> None:
@@ -77,7 +93,7 @@ class Writer:
         while view:
             end = self._layout.chunk_at(self._start)[1]
             some = view[: end - self.at]
-            self._buffer.write(some)
+            (await self._room()).write(some)
             self.at += len(some)
             view = view[len(some) :]
             if self.at == end and end != size:
@@ -86,7 +102,7 @@ class Writer:
     async def _hash(self) -> None:
         live = self._live
         if live.hash is not None and self._start <= live.hashed < self.at:
-            with self._buffer.getbuffer() as whole, whole[live.hashed - self._start : self.at - self._start] as fresh:
+            with (await self._room()).getbuffer() as whole, whole[live.hashed - self._start : self.at - self._start] as fresh:
                 # Not to be broken off: the checksum has either seen these bytes or not.
                 work = asyncio.ensure_future(asyncio.to_thread(live.hash.update, fresh))
                 try:
@@ -102,8 +118,9 @@ class Writer:
         start, end = self._layout.bounds(index)
         await self._hash()
         if self._transfer.state.get("upload_id") and (start, end) == (self._start, self.at):
-            await self._through(AT_ONCE - 1)
-            self._parts.add(self._begun(self._send_part(self._state.number(index), self._buffer)))
+            body = await self._room()
+            self._parts[self._begun(self._send_part(self._state.number(index), body))] = body
+            self._buffer = None
         else:
             await self._keep()
             self._chain.append((self._start, self.at - self._start))
@@ -111,7 +128,9 @@ class Writer:
                 await self._sending.promote(self._transfer, self._state.number(index), self._chain)
                 self._chain = []
         self._start, self._kept = self.at, 0
-        self._buffer = self._room()
+        if self._buffer is not None:
+            self._free.append(self._buffer)
+            self._buffer = None
 
     def _begun(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Something on its way, which whoever has the next turn waits for."""
@@ -125,15 +144,18 @@ class Writer:
         await self._sending.send_part(self._transfer, number, body)
 
     async def _keep(self) -> None:
-        self._buffer.truncate(self.at - self._start)
-        await self._begun(self._sending.keep(self._transfer, self._start, self._buffer))
+        body = await self._room()
+        body.truncate(self.at - self._start)
+        await self._begun(self._sending.keep(self._transfer, self._start, body))
 
     async def _through(self, left: int) -> None:
         """Wait until so few are on their way; raises what one of them raised."""
         while len(self._parts) > left:
-            done, self._parts = await asyncio.wait(self._parts, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
+            done, _ = await asyncio.wait(self._parts, return_when=asyncio.FIRST_COMPLETED)
+            arrived = [(task, self._parts.pop(task)) for task in done]
+            for task, body in arrived:
                 task.result()
+                self._free.append(body)
 
     async def end(self) -> None:
         """Make durable what came."""
@@ -150,6 +172,11 @@ class Writer:
         finally:
             await self._through(0)
         await self._sending.drop(self._state.strays)
+
+
+def _size(body: io.BytesIO) -> int:
+    with body.getbuffer() as whole:
+        return len(whole)
 
 
 def _quiet(task: asyncio.Task[None]) -> None:

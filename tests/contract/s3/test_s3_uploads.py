@@ -21,6 +21,7 @@ from collegium.domain.errors import Conflict, Misconfigured, NotFound, StorageFu
 from collegium.domain.files import Root, Size
 from collegium.stores.port import Transfer
 from collegium.stores.s3 import S3Store
+from support.faults import Peak
 from support.s3_faults import Ask, faulty_s3
 from support.s3_place import MiB, Place
 from support.s3_sender import content
@@ -107,6 +108,24 @@ async def test_a_part_that_fits_no_memory_is_put_together_by_the_server(place: P
     await store.finish(transfer, replace=False, sha256=digest())
     assert await read(store) == DATA
     assert place.keys() == ["lab/physics/files/a"] and place.unfinished() == []
+
+
+@pytest.mark.parametrize("part", [8, 12])
+async def test_memory_does_not_grow_with_the_upload(place: Place, part: int) -> None:
+    store, piece = place.open(part=part * MiB), content(2, 1 << 18)
+
+    async def many(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield piece
+
+    # The first one brings libraries and connections along.
+    for count in (1, 200):
+        transfer, peak = await begun(store, f"f{count}", count * len(piece), f"up-{count}"), Peak(os.getpid())
+        await store.append(transfer, 0, many(count))
+        grew = peak.growth
+        await store.finish(transfer, replace=False, sha256=digest(piece * count))
+    assert (await store.stat(FILES, "f200")).size == 50 * MiB
+    assert grew <= 28 * MiB, f"{grew / MiB:.0f} MiB"
 
 
 async def test_a_part_that_was_kept_whole_becomes_one(store: S3Store, place: Place) -> None:

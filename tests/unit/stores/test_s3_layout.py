@@ -11,13 +11,13 @@ from collegium.stores.s3_bucket import Found
 from collegium.stores.s3_layout import MAX_PARTS, Layout, MiB, Sent, State
 
 TiB = 1 << 40
-PART = 8 * MiB
+PART, LARGEST = 8 * MiB, 12 * MiB
 SIZES = st.one_of(st.integers(0, 64 * MiB), st.integers(0, 5 * TiB), st.just(5 * TiB))
 
 
 @given(size=st.none() | SIZES, index=st.integers(0, MAX_PARTS - 1))
 def test_parts_lie_side_by_side(size: int | None, index: int) -> None:
-    layout = Layout.planned(size, PART)
+    layout = Layout.planned(size, PART, LARGEST)
     start, end = layout.bounds(index)
     if start >= (size if size is not None else 1 << 63):
         return
@@ -27,7 +27,8 @@ def test_parts_lie_side_by_side(size: int | None, index: int) -> None:
     for byte in {start, (start + end) // 2, end - 1}:
         assert layout.index(byte) == index
         first, last = layout.chunk_at(byte)
-        assert start <= first <= byte < last <= end and last - first <= PART
+        assert start <= first <= byte < last <= end and last - first <= LARGEST
+        assert (first, last) == (start, end) or end - start > LARGEST
 
 
 @given(size=SIZES)
