@@ -47,7 +47,7 @@ async def test_the_run_has_them_as_they_are(harness: Harness) -> None:
     await harness.backend.jobs.start(request)
     memory = getattr(harness, "memory", None)
     if memory is not None:  # which runs nothing
-        assert memory.runs[key].environment == {"TOKEN": VALUE, "SSH_KEY": KEY}
+        assert memory.runs[key].environment.items() >= {"TOKEN": VALUE, "SSH_KEY": KEY}.items()
         memory.finish(key, 0)
         return
     await harness.finished(key)
