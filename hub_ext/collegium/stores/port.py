@@ -12,7 +12,7 @@ help; nothing else escapes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,6 +57,14 @@ class Part:
     number: int
     etag: str = ""
     size: int = 0
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """Something of a folder that is filled: a folder, or a file with its pieces, of at most 1 MiB each."""
+
+    path: str
+    pieces: Iterator[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,11 @@ class FileStore(Protocol):
     ) -> Size:
         """Copy a file or folder within the store. A target is visible only whole; a copy that was cut off may be
         begun anew."""
+
+    async def fill(self, root: Root, path: str, entries: Iterator[NewEntry], ticket: str, progress: Progress) -> Size:
+        """Make a folder of entries with paths in it, each folder before what is in it, each path once. It is visible
+        only whole. ``entries`` is asked in a thread, may block, and may raise: nothing is made then. One that was cut
+        off may be begun anew, with the same ticket and all entries."""
 
     async def discard(self, root: Root, path: str, ticket: str) -> Size:
         """Move into the trash of the root's owner under a ticket. Done already is done."""

@@ -18,7 +18,8 @@ from typing import Any, ParamSpec, TypeVar
 from collegium.domain.errors import Conflict, NotFound, Unavailable
 from collegium.domain.files import Entry, EntryKind, Order, Page, Root, Size
 from collegium.stores import posix_kernel as kernel
-from collegium.stores.port import FileHash, OpenFile, Part, Progress, Transfer
+from collegium.stores.port import FileHash, NewEntry, OpenFile, Part, Progress, Transfer
+from collegium.stores.posix_filling import fill
 from collegium.stores.posix_ground import Ground, closing, entry_of, parts_of, told, writable
 from collegium.stores.posix_listing import Search, page_of, walk
 from collegium.stores.posix_sending import BATCH, Sending
@@ -263,6 +264,15 @@ class PosixStore:
     ) -> Size:
         """See the port. ``progress`` is called in a thread."""
         return await self._submit(self._long, self._trees.copy, root, source, target_root, target, replace, progress)
+
+    async def fill(self, root: Root, path: str, entries: Iterator[NewEntry], ticket: str, progress: Progress) -> Size:
+        """See the port. Where the caller gives up, its entries must end, or raise."""
+        filling = self._submit(self._long, fill, self.ground, root, path, entries, progress)
+        try:
+            return await asyncio.shield(filling)
+        except asyncio.CancelledError:
+            await asyncio.wait([filling])
+            raise
 
     async def discard(self, root: Root, path: str, ticket: str) -> Size:
         """See the port."""

@@ -260,6 +260,13 @@ class Ground:
             raise
         return fd
 
+    def new_folder(self, folder: int, name: str) -> None:
+        """A new folder in an open one, as people will see it."""
+        os.mkdir(name, 0o700, dir_fd=folder)
+        with closing(os.open(name, kernel.FOLDER, dir_fd=folder)) as fd:
+            os.fchmod(fd, self.folder_mode)
+            self.hand_over(fd)
+
     @contextlib.contextmanager
     def work(self, owner: str) -> Iterator[tuple[int, Path]]:
         """A folder for what nobody may see yet, or any more; it goes with all that is left in it."""

@@ -86,24 +86,18 @@ class Trees:
 
     def _copy_folder(self, source: int, work: int, progress: Progress) -> Size:
         done = Size()
-        self._new_folder(work, "copy")
+        self.ground.new_folder(work, "copy")
         with closing(kernel.open_beneath(work, ["copy"], kernel.FOLDER)) as target:
             for found in walk(source):
                 above = parts_of(parent_of(found.path))
                 with closing(kernel.open_beneath(target, above, kernel.FOLDER)) as folder:
                     if found.is_folder:
-                        self._new_folder(folder, found.name)
+                        self.ground.new_folder(folder, found.name)
                         continue
                     # Gone, or something else since it was listed: it is not part of the copy.
                     with contextlib.suppress(FileNotFoundError):
                         done += self._copy_file(found.folder, found.name, folder, found.name, progress)
         return done
-
-    def _new_folder(self, folder: int, name: str) -> None:
-        os.mkdir(name, 0o700, dir_fd=folder)
-        with closing(os.open(name, kernel.FOLDER, dir_fd=folder)) as fd:
-            os.fchmod(fd, self.ground.folder_mode)
-            self.ground.hand_over(fd)
 
     def _copy_file(self, source: int, name: str, folder: int, new: str, progress: Progress) -> Size:
         with regular(source, name) as fd:

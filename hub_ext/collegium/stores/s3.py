@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from collegium.domain.errors import Conflict, Misconfigured, NotFound
-from collegium.domain.files import Entry, EntryKind, Root, Size, parent_of
-from collegium.stores.port import FileHash, Part, Progress, Transfer
+from collegium.domain.errors import Conflict, DomainError, Misconfigured, NotFound
+from collegium.domain.files import Entry, EntryKind, Root, Size, check_new_path, parent_of
+from collegium.stores.port import FileHash, NewEntry, Part, Progress, Transfer
 from collegium.stores.s3_bucket import Bucket, Changed, Credentials
 from collegium.stores.s3_copies import Work, not_inside
+from collegium.stores.s3_filling import Filling
 from collegium.stores.s3_keys import Keys
 from collegium.stores.s3_listing import Listing, entry_of, folder
 from collegium.stores.s3_reading import Place, S3Reader
@@ -161,6 +162,26 @@ class S3Store(S3Reader):
         await self._copier.copy_object(place.file, to)
         progress(Size(1, place.file.size))
         return Size(1, place.file.size)
+
+    async def fill(self, root: Root, path: str, entries: Iterator[NewEntry], ticket: str, progress: Progress) -> Size:
+        """Write each object, behind a record of which the ticket is a part."""
+        if root.frozen:
+            raise Conflict(_FROZEN)
+        to = self._keys.new(root, check_new_path(path))
+        record = self._copier.copying(self._keys.work(root.owner), ticket, to)
+        if await self._bucket.head(record) is None:
+            await self._room(root, path, replace=False)
+            await self._copier.note(record, to)
+        # Of what an earlier try wrote nobody knows whether it is whole.
+        await self._bucket.clear(to + "/")
+        try:
+            size = await Filling(self._bucket, self._keys, self._uploads.calls, root, path, entries, progress).run()
+        except DomainError:
+            # Not where somebody else goes on with it: a process that ends, or that lost the task.
+            await asyncio.shield(self._give_up(record, to))
+            raise
+        await self._bucket.delete([record])
+        return size
 
     async def _give_up(self, record: str, to: str) -> None:
         """Remove a half copy, if it is ours to remove: without a record it would be a file that was replaced."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from collegium.domain.destinations import Network, forbidden, literal
 from collegium.domain.errors import Conflict, DomainError, NotFound
 from collegium.domain.files import Entry, EntryKind, Root, Size, check_path
-from collegium.stores.port import FileHash, OpenFile, Part, Progress, Transfer
+from collegium.stores.port import FileHash, NewEntry, OpenFile, Part, Progress, Transfer
 from collegium.stores.s3_bucket import Bucket, Credentials, Found
 from collegium.stores.s3_copies import Work
 from collegium.stores.s3_keys import Keys
@@ -134,6 +134,10 @@ class S3Source(S3Reader):
     async def copy(
         self, root: Root, source: str, target_root: Root, target: str, *, replace: bool = False, progress: Progress
     ) -> Size:
+        """Never."""
+        _refuse()
+
+    async def fill(self, root: Root, path: str, entries: Iterator[NewEntry], ticket: str, progress: Progress) -> Size:
         """Never."""
         _refuse()
 

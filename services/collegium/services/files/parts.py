@@ -18,6 +18,7 @@ from collegium.services.files.service import SharedFilesService
 from collegium.services.files.storage import StorageService
 from collegium.services.files.tasks import FileTaskService
 from collegium.services.files.trash import TrashService
+from collegium.services.files.unpack import Unpacking
 from collegium.services.files.work import FileWork
 from collegium.stores.port import FileStore
 
@@ -51,7 +52,9 @@ class FileParts:
         places, storage, runner = Places(store, datasets), StorageService(database), TaskRunner(database, clock)
         contents = ContentService(database, places, storage, clock)
         trash = TrashService(database, places, clock, bounds)
-        FileWork(database, places, storage, trash, clock).register(runner)
+        work = FileWork(database, places, storage, trash, clock)
+        work.register(runner)
+        Unpacking(places, storage, work).register(runner)
         return cls(
             store=store,
             places=places,

@@ -65,11 +65,11 @@ class FileWork:
         if source.root.owner != target.root.owner:
             size = await size_of(source, entry)
             await self._storage.reserve(target.root.owner, task.user, task.id, task.target, size.bytes)
-        await self._make_room(task, target)
+        await self.make_room(task, target)
         try:
             await source.store.move(source.root, source.path, target.root, target.path)
         except DomainError:
-            await self._bring_back(task, target)
+            await self.bring_back(task, target)
             raise
 
         def settle(uow: UnitOfWork) -> None:
@@ -90,12 +90,12 @@ class FileWork:
         progress.total = total
         await self._storage.reserve(owner, task.user, task.id, task.target, total.bytes)
         for (source, target), size in zip(pairs, sizes, strict=True):
-            if again and await self._is_there(task, target, size):
+            if again and await self.is_there(task, target, size):
                 progress(size)
                 continue
             # A folder from another store may be half there: it is gone on with.
             if not (again and source.store is not target.store and await self._is_ours(task, target)):
-                await self._make_room(task, target)
+                await self.make_room(task, target)
             await self._copy_one(task, source, target, progress)
         what = f"{total.files} file" + ("" if total.files == 1 else "s")
         text = f"{shorten(task.source)} was copied to {shorten(task.target)}: {what}."
@@ -140,10 +140,10 @@ class FileWork:
             else:
                 await copy_across(source, target, progress)
         except DomainError:
-            await self._bring_back(task, target)
+            await self.bring_back(task, target)
             raise
 
-    async def _is_there(self, task: FileTask, target: Place, size: Size) -> bool:
+    async def is_there(self, task: FileTask, target: Place, size: Size) -> bool:
         """Did an earlier try come so far?"""
         entry = await look(target)
         return entry is not None and await self._is_ours(task, target) and await size_of(target, entry) == size
@@ -154,7 +154,7 @@ class FileWork:
             return True
         return await self._database.reading(lambda uow: uow.trash.get(_ticket(task, target))) is not None
 
-    async def _make_room(self, task: FileTask, target: Place) -> None:
+    async def make_room(self, task: FileTask, target: Place) -> None:
         """What is at a target that may be replaced goes to the trash."""
         there = await look(target)
         if there is None:
@@ -165,7 +165,7 @@ class FileWork:
         await self._database.writing(lambda uow: uow.trash.insert(entry))
         await self._trash.discard(entry)
 
-    async def _bring_back(self, task: FileTask, target: Place) -> None:
+    async def bring_back(self, task: FileTask, target: Place) -> None:
         """What was replaced, when nothing came in its place."""
         ticket = _ticket(task, target)
         if task.work["replace"] and await self._database.reading(lambda uow: uow.trash.get(ticket)):

@@ -1,0 +1,1 @@
+"""Archives as people bring them, read without trust: in threads, by pieces, in memory that does not grow with them."""
