@@ -28,9 +28,9 @@ class Mount:
     """One folder of a workload.
 
     ``path`` is absolute, as on a cluster (``/datasets/digits``, ``/project/physics``), and empty for a dataset that is
-    no folder: nothing but ``variables``, or object storage that is read by its address. Either ``root`` says which tree
-    of the file store it is, or ``kind`` and ``source`` which source elsewhere. ``dataset`` and ``version`` are for
-    lineage; ``problem`` is why it is left out of the start, empty if it is not.
+    no folder: nothing but ``variables``, or what is read by its address because it cannot be mounted. Either ``root``
+    says which tree of the file store it is, or ``kind`` and ``source`` which source elsewhere. ``dataset`` and
+    ``version`` are for lineage; ``problem`` is why it is left out of the start, empty if it is not.
     """
 
     path: str
@@ -73,10 +73,11 @@ def _nowhere(dataset: Dataset) -> str:
 class MountAbilities:
     """What a place to run things can mount.
 
-    ``store`` is why trees of the file store cannot be mounted there, empty if they can; ``elsewhere`` says the same of
-    a dataset that lies somewhere else. ``enforced``: nobody can write through a mount that is read-only; ``notice`` is
-    a sentence about that for people. ``rooted``: mounts are at their very paths, else only the variables say where.
-    ``to_be_seen``: what nobody has looked at yet may not be there, and is not mounted.
+    ``store`` is why trees of the file store cannot be mounted there, empty if they can: datasets among them are read by
+    their addresses then. ``elsewhere`` says the same of a dataset that lies somewhere else. ``enforced``: nobody can
+    write through a mount that is read-only; ``notice`` is a sentence about that for people. ``rooted``: mounts are at
+    their very paths, else only the variables say where. ``to_be_seen``: what nobody has looked at yet may not be there,
+    and is not mounted.
     """
 
     store: str = ""
@@ -119,7 +120,9 @@ def plan_mounts(
             continue
         version = _version(dataset, wanted.get(name), (versions or {}).get(name, ()))
         mount = dataset_mount(dataset, offer.group, access, version)
-        if dataset.kind is SourceKind.S3 and mount.path and abilities.elsewhere(dataset):
+        if (mount.root is not None and abilities.store) or (
+            dataset.kind is SourceKind.S3 and mount.path and abilities.elsewhere(dataset)
+        ):
             mount = by_address(mount)
         problem = _problem(dataset, mount, abilities, found.get(name))
         if not problem and dataset.kind is SourceKind.ENVIRONMENT:
@@ -161,7 +164,7 @@ def dataset_mount(dataset: Dataset, group: str, access: AccessMode, version: int
 
 def by_address(mount: Mount) -> Mount:
     """The same without a folder: programs read it at ``collegium://<group>/.datasets/<name>``."""
-    return replace(mount, path="", source={})
+    return replace(mount, path="", root=None, source={})
 
 
 def variables_of(mounts: Iterable[Mount]) -> dict[str, str]:
@@ -218,8 +221,6 @@ def _version(dataset: Dataset, choice: DatasetChoice | None, ready: Collection[i
 
 def _problem(dataset: Dataset, mount: Mount, abilities: MountAbilities, found: SourceHealth | None) -> str:
     """Why a dataset cannot be had now, empty if it can."""
-    if mount.root is not None and abilities.store:
-        return abilities.store
     if mount.version is None:
         if dataset.kind is SourceKind.GIT:
             return "nothing of it was fetched yet; make a version of it"

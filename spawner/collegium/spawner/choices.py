@@ -174,7 +174,7 @@ def _datasets(uow: UnitOfWork, offer: Offer, abilities: MountAbilities) -> tuple
 
 
 def _is_address(mount: Mount) -> bool:
-    return not mount.path and mount.kind is SourceKind.S3
+    return not mount.path and mount.kind is not SourceKind.ENVIRONMENT
 
 
 def _waits(uow: UnitOfWork) -> str:

@@ -69,7 +69,6 @@ def test_a_version_in_s3_is_used_and_not_mounted() -> None:
 @pytest.mark.parametrize(
     ("what", "abilities", "state", "said"),
     [
-        (dataset("a"), MountAbilities("no such thing"), Health.OK, "no such thing"),
         (dataset("a"), ANYWHERE, Health.MISSING, "its source is missing: gone"),
         (dataset("a", SourceKind.GIT), ANYWHERE, Health.OK, "nothing of it was fetched yet"),
         (dataset("a", SourceKind.NFS), MountAbilities(), Health.OK, "kind nfs cannot be mounted here"),
@@ -99,6 +98,25 @@ def test_object_storage_without_a_driver_has_no_folder_and_is_no_problem() -> No
         (mount,) = plan((bucket, RW), abilities=abilities, chosen=chosen, versions={"a": [2, 3]})
         assert (mount.path, mount.version, mount.access, mount.problem) == (path, version, RO, "")
         assert bool(mount.source) == bool(path)
+
+
+def test_what_is_kept_in_object_storage_is_read_by_its_address() -> None:
+    """Whoever names it is not refused: it is told by whom it was used."""
+    away = MountAbilities("shared files are in object storage")
+    for what, choice, version, access in (
+        (dataset("a"), None, None, RW),
+        (dataset("a"), "a@latest", 2, RO),
+        (dataset("a", SourceKind.GIT), "a", 2, RO),
+    ):
+        chosen = None if choice is None else choices(choice)
+        shared, mount = plan_mounts(
+            Offer("physics", datasets=((what, RW),)), away, chosen=chosen, versions={"a": [1, 2]}
+        )
+        assert (mount.path, mount.root, mount.version, mount.access, mount.problem) == ("", None, version, access, "")
+        assert folders_of([shared, mount]) == [] and shared.problem == away.store
+    gone = [SourceHealth("a", Health.MISSING, "gone")]
+    with pytest.raises(Conflict, match="its source is missing"):
+        plan((dataset("a"), RW), abilities=MountAbilities(), health=gone, chosen=choices("a"))
 
 
 def test_a_version_is_there_whatever_became_of_its_source() -> None:
