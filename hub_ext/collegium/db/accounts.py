@@ -13,6 +13,14 @@ from collegium.domain.groups import Actor, Group, ManagedBy, Membership, Role
 from collegium.domain.identity import Standing
 from collegium.domain.quota import Limits
 
+_g, _m = t.groups.c, t.memberships.c
+# Made once: every request asks these.
+_GROUP = sa.select(t.groups).where(_g.name == sa.bindparam("group"))
+_LOCK = _GROUP.with_for_update()
+_HOLD = sa.select(_g.name).where(_g.name == sa.bindparam("group")).with_for_update()
+_ROLES = sa.select(_m.group_name, _m.role).where(_m.user_name == sa.bindparam("user"))
+_LIMITS = sa.select(_m.user_name, _m.limits).where(_m.group_name == sa.bindparam("group"), _m.limits.is_not(None))
+
 
 @dataclass(frozen=True)
 class User:
@@ -75,7 +83,7 @@ class Groups:
 
     def get(self, name: str) -> Group | None:
         """One group, None if unknown."""
-        row = self._c.execute(sa.select(t.groups).where(t.groups.c.name == name)).one_or_none()
+        row = self._c.execute(_GROUP, {"group": name}).one_or_none()
         return None if row is None else _group(row)
 
     def all(self) -> list[Group]:
@@ -87,8 +95,13 @@ class Groups:
 
         SQLite has locked the whole database already. None if there is no such group.
         """
-        row = self._c.execute(sa.select(t.groups).where(t.groups.c.name == name).with_for_update()).one_or_none()
+        row = self._c.execute(_LOCK, {"group": name}).one_or_none()
         return None if row is None else _group(row)
+
+    def hold(self, name: str) -> None:
+        """The same for whoever does not need to know the group."""
+        if self._c.dialect.name != "sqlite":
+            self._c.execute(_HOLD, {"group": name})
 
     def put(self, group: Group) -> None:
         """Insert or replace."""
@@ -118,11 +131,7 @@ class Memberships:
 
     def of_user(self, user: str) -> dict[str, Role]:
         """The user's role per group."""
-        m = t.memberships.c
-        return {
-            r.group_name: Role(r.role)
-            for r in self._c.execute(sa.select(m.group_name, m.role).where(m.user_name == user))
-        }
+        return {r.group_name: Role(r.role) for r in self._c.execute(_ROLES, {"user": user})}
 
     def of_group(self, group: str) -> list[Membership]:
         """The group's members by name."""
@@ -148,9 +157,7 @@ class Memberships:
 
     def limits_in(self, group: str) -> dict[str, Limits]:
         """The members that have limits of their own in the group."""
-        m = t.memberships.c
-        rows = self._c.execute(sa.select(m.user_name, m.limits).where(m.group_name == group, m.limits.is_not(None)))
-        return {r.user_name: Limits(r.limits) for r in rows}
+        return {r.user_name: Limits(r.limits) for r in self._c.execute(_LIMITS, {"group": group})}
 
     def all(self) -> list[Membership]:
         """Every membership by group and name."""

@@ -29,6 +29,10 @@ SEEN = timedelta(minutes=1)
 _LIVE = sa.text("reservations.state != 'released'")
 _OPEN = sa.text("jobs.state IN ('Pending', 'Preparing', 'Running')")
 
+# Made once: every request asks these.
+_OF_USER = sa.select(t.identities).where(_i.user_name == sa.bindparam("user"))
+_CURRENT = sa.select(t.identity_providers).order_by(_p.issuer).limit(1)
+
 
 class Identities:
     """Rows of ``identities``."""
@@ -41,7 +45,7 @@ class Identities:
 
         With ``lock`` nobody else decides about them until this transaction ends.
         """
-        return self._one(sa.select(t.identities).where(_i.user_name == user), lock)
+        return self._one(_OF_USER, lock, user=user)
 
     def of_subject(self, issuer: str, subject: str, *, lock: bool = False) -> UserIdentity | None:
         """Who an account is here, None if it never came; ``lock`` as above."""
@@ -52,9 +56,9 @@ class Identities:
         statement = sa.select(t.identities).where(_i.user_name.in_(users)).order_by(_i.user_name)
         return [_identity(r) for r in self._c.execute(statement.with_for_update())]
 
-    def _one(self, statement: sa.Select[Any], lock: bool) -> UserIdentity | None:
+    def _one(self, statement: sa.Select[Any], lock: bool, **values: str) -> UserIdentity | None:
         # SQLite has locked the whole database already.
-        row = self._c.execute(statement.with_for_update() if lock else statement).one_or_none()
+        row = self._c.execute(statement.with_for_update() if lock else statement, values).one_or_none()
         return None if row is None else _identity(row)
 
     def all(self, issuer: str) -> list[UserIdentity]:
@@ -156,7 +160,7 @@ class Providers:
 
     def current(self) -> ProviderStatus | None:
         """The provider in use, None where there is none."""
-        row = self._c.execute(sa.select(t.identity_providers).order_by(_p.issuer).limit(1)).one_or_none()
+        row = self._c.execute(_CURRENT).one_or_none()
         return None if row is None else _status(row)
 
     def begin(self, issuer: str, now: datetime) -> None:

@@ -15,6 +15,17 @@ from collegium.domain.resources import Resources
 _r = t.reservations.c
 # Literal text: with a bound value neither database would use the partial indexes.
 _LIVE = sa.text("reservations.state != 'released'")
+# Made once: each server, job and file that comes or goes asks these, and making them costs more than asking.
+_OF_GROUP = (
+    sa.select(t.reservations).where(_LIVE, _r.group_name == sa.bindparam("group")).order_by(_r.created_at, _r.id)
+)
+_OF_WORKLOAD = sa.select(t.reservations).where(
+    _LIVE, _r.kind == sa.bindparam("kind"), _r.workload_id == sa.bindparam("workload")
+)
+_INSERT = sa.insert(t.reservations)
+_CHANGE = sa.update(t.reservations).where(_r.id == sa.bindparam("reservation"))
+_BIND = _CHANGE.where(_r.state == ReservationState.HELD.value)
+_RELEASE = _CHANGE.where(_LIVE)
 
 
 class Reservations:
@@ -30,6 +41,8 @@ class Reservations:
         user: str | None = None,
     ) -> list[Reservation]:
         """Held and bound reservations, oldest first."""
+        if group is not None and kinds is None and user is None:
+            return [_reservation(r) for r in self._c.execute(_OF_GROUP, {"group": group})]
         statement = sa.select(t.reservations).where(_LIVE).order_by(_r.created_at, _r.id)
         if group is not None:
             statement = statement.where(_r.group_name == group)
@@ -41,44 +54,36 @@ class Reservations:
 
     def live_of(self, kind: WorkloadKind, workload_id: str) -> Reservation | None:
         """The live reservation of one workload, None if it has none."""
-        statement = sa.select(t.reservations).where(_LIVE, _r.kind == kind.value, _r.workload_id == workload_id)
-        row = self._c.execute(statement).one_or_none()
+        row = self._c.execute(_OF_WORKLOAD, {"kind": kind.value, "workload": workload_id}).one_or_none()
         return None if row is None else _reservation(row)
 
     def insert(self, reservation: Reservation) -> None:
         """Add a row; the live workload must be unique."""
-        self._c.execute(
-            sa.insert(t.reservations).values(
-                id=reservation.id,
-                group_name=reservation.group,
-                user_name=reservation.user,
-                kind=reservation.kind.value,
-                workload_id=reservation.workload_id,
-                label=reservation.label,
-                instance_type=reservation.instance_type,
-                resources=dict(reservation.resources),
-                state=reservation.state.value,
-                created_at=reservation.created_at,
-                expires_at=reservation.expires_at,
-            )
-        )
+        values = {
+            "id": reservation.id,
+            "group_name": reservation.group,
+            "user_name": reservation.user,
+            "kind": reservation.kind.value,
+            "workload_id": reservation.workload_id,
+            "label": reservation.label,
+            "instance_type": reservation.instance_type,
+            "resources": dict(reservation.resources),
+            "state": reservation.state.value,
+            "created_at": reservation.created_at,
+            "expires_at": reservation.expires_at,
+            "bound_at": reservation.bound_at,
+        }
+        self._c.execute(_INSERT, values)
 
     def set_bound(self, reservation_id: str, at: datetime) -> None:
         """held → bound; anything else is left alone."""
-        self._c.execute(
-            sa.update(t.reservations)
-            .where(_r.id == reservation_id, _r.state == ReservationState.HELD.value)
-            .values(state=ReservationState.BOUND.value, bound_at=at, expires_at=None)
-        )
+        values = {"state": ReservationState.BOUND.value, "bound_at": at, "expires_at": None}
+        self._c.execute(_BIND, {"reservation": reservation_id, **values})
 
     def set_released(self, reservation_id: str, at: datetime) -> bool:
         """Live → released; False if it was released already."""
-        result = self._c.execute(
-            sa.update(t.reservations)
-            .where(_r.id == reservation_id, _LIVE)
-            .values(state=ReservationState.RELEASED.value, released_at=at)
-        )
-        return bool(result.rowcount)
+        values = {"state": ReservationState.RELEASED.value, "released_at": at}
+        return bool(self._c.execute(_RELEASE, {"reservation": reservation_id, **values}).rowcount)
 
     def delete_released_before(self, moment: datetime) -> int:
         """Forget old rows; returns how many."""

@@ -12,6 +12,12 @@ from collegium.domain.file_tasks import Stored
 from collegium.domain.files import Root, Size
 
 _s, _c = stored.c, checksums.c
+_ONE = sa.select(stored).where(_s.owner == sa.bindparam("whose"))
+_ADD = (
+    sa.update(stored)
+    .where(_s.owner == sa.bindparam("whose"))
+    .values(files=_s.files + sa.bindparam("more_files"), bytes=_s.bytes + sa.bindparam("more_bytes"))
+)
 
 
 class StoredSizes:
@@ -22,11 +28,16 @@ class StoredSizes:
 
     def get(self, owner: str) -> Stored:
         """Of one owner; nothing without a row."""
-        row = self._c.execute(sa.select(stored).where(_s.owner == owner)).one_or_none()
+        row = self._c.execute(_ONE, {"whose": owner}).one_or_none()
         # Where pods removed what was counted, the sum may be off until it is measured; it is never shown below 0.
         return (
             Stored(owner) if row is None else Stored(owner, Size(max(0, row.files), max(0, row.bytes)), row.measured_at)
         )
+
+    def plain(self, owner: str) -> Size:
+        """The plain numbers of one owner, as ``measured`` compares them; they may be below 0."""
+        row = self._c.execute(_ONE, {"whose": owner}).one_or_none()
+        return Size() if row is None else Size(row.files, row.bytes)
 
     def sizes(self) -> dict[str, Size]:
         """The plain numbers of all owners, as ``measured`` compares them."""
@@ -35,12 +46,12 @@ class StoredSizes:
     def due(self, before: datetime) -> list[str]:
         """Owners that were not measured since then."""
         found = sa.or_(_s.measured_at.is_(None), _s.measured_at < before)
-        return list(self._c.execute(sa.select(_s.owner).where(found).order_by(_s.measured_at)).scalars())
+        return list(self._c.execute(sa.select(_s.owner).where(found).order_by(_s.measured_at.nulls_first())).scalars())
 
     def add(self, owner: str, change: Size) -> None:
         """So much more, or less. The caller holds the group's row."""
-        values = {"files": _s.files + change.files, "bytes": _s.bytes + change.bytes}
-        if not self._c.execute(sa.update(stored).where(_s.owner == owner).values(values)).rowcount:
+        values = {"whose": owner, "more_files": change.files, "more_bytes": change.bytes}
+        if not self._c.execute(_ADD, values).rowcount:
             self._c.execute(sa.insert(stored).values(owner=owner, files=change.files, bytes=change.bytes))
 
     def doubt(self, owner: str) -> None:

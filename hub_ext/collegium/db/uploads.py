@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,10 @@ from collegium.domain.files import Root
 from collegium.domain.uploads import Upload, UploadState
 
 _u = uploads.c
+# Made once: a small file is hardly more work than making them.
+_INSERT = sa.insert(uploads)
+_LOCK = sa.select(uploads).where(_u.id == sa.bindparam("upload")).with_for_update()
+_PUT = sa.update(uploads).where(_u.id == sa.bindparam("upload"))
 
 
 class Uploads:
@@ -37,7 +42,7 @@ class Uploads:
             "part_size": upload.part_size,
             "created_at": upload.created_at,
         }
-        self._c.execute(sa.insert(uploads).values(**fixed, **_changing(upload)))
+        self._c.execute(_INSERT, {**fixed, **_changing(upload)})
 
     def get(self, group: str, upload_id: str) -> Upload | None:
         """One of a group."""
@@ -46,12 +51,12 @@ class Uploads:
 
     def lock(self, upload_id: str) -> Upload | None:
         """One, held until the transaction ends. Whoever needs a group's row takes that first."""
-        row = self._c.execute(sa.select(uploads).where(_u.id == upload_id).with_for_update()).one_or_none()
+        row = self._c.execute(_LOCK, {"upload": upload_id}).one_or_none()
         return None if row is None else _upload(row)
 
     def put(self, upload: Upload) -> None:
         """Change one. The caller holds it."""
-        self._c.execute(sa.update(uploads).where(_u.id == upload.id).values(**_changing(upload)))
+        self._c.execute(_PUT, {"upload": upload.id, **_changing(upload)})
 
     def delete(self, upload_id: str) -> None:
         """Forget one."""
@@ -73,7 +78,11 @@ class Uploads:
 
     def known(self, ids: Collection[str]) -> set[str]:
         """Those of these ids that the store may have something of."""
-        return set(self._c.execute(sa.select(_u.id).where(LEFT, _u.id.in_(set(ids)))).scalars())
+        found, wanted = set[str](), iter(set(ids))
+        # Databases bound how many values a question may hold.
+        while part := list(islice(wanted, 1000)):
+            found.update(self._c.execute(sa.select(_u.id).where(LEFT, _u.id.in_(part))).scalars())
+        return found
 
     def owners(self) -> set[str]:
         """Whose trees uploads lead to."""

@@ -31,7 +31,10 @@ HOLD = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Claim:
-    """A request for a place: which workload, whose, how much. ``label`` is shown to people."""
+    """A request for a place: which workload, whose, how much. ``label`` is shown to people.
+
+    ``bound``: the workload is there as soon as the place is, so that nobody needs to see it first.
+    """
 
     group: str
     user: str
@@ -41,6 +44,7 @@ class Claim:
     label: str = ""
     instance_type: str = ""
     hold: timedelta = HOLD
+    bound: bool = False
 
 
 def usage(uow: UnitOfWork, group: str) -> GroupUsage:
@@ -133,7 +137,7 @@ class Ledger:
         Without a place (it was given back, or none was needed) the change counts all the same. Numbers may be below 0.
         """
         present = uow.reservations.live_of(kind, workload_id)
-        uow.groups.lock(present.group if present else owner)
+        uow.groups.hold(present.group if present else owner)
         if present is not None:
             uow.reservations.set_released(present.id, now())
         uow.stored.add(owner, change)
@@ -163,9 +167,10 @@ class Ledger:
                 kind=claim.kind,
                 workload_id=claim.workload_id,
                 resources=claim.resources,
-                state=ReservationState.HELD,
+                state=ReservationState.BOUND if claim.bound else ReservationState.HELD,
                 created_at=moment,
-                expires_at=moment + claim.hold,
+                expires_at=None if claim.bound else moment + claim.hold,
+                bound_at=moment if claim.bound else None,
                 label=claim.label,
                 instance_type=claim.instance_type,
             )

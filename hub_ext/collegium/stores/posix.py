@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from collegium.domain.errors import Conflict, NotFound, Unavailable
-from collegium.domain.files import Entry, EntryKind, Order, Page, Root, Size
+from collegium.domain.files import Entry, Order, Page, Root, Size
 from collegium.stores import posix_kernel as kernel
 from collegium.stores.port import FileHash, NewEntry, OpenFile, Part, Progress, Transfer
 from collegium.stores.posix_filling import fill
@@ -26,9 +26,11 @@ from collegium.stores.posix_sending import BATCH, Sending
 from collegium.stores.posix_trees import Trees, regular
 from collegium.stores.posix_uploads import Sender, Uploads
 from collegium.stores.posix_versions import Versions
+from collegium.stores.posix_writing import Writing
 
-#: Threads for looks and reads, for uploads, and for what takes long: none waits for one of another kind.
-LOOKS, WRITES, LONG = 8, 8, 4
+#: Threads for looks and reads, for uploads, for their ends, which may have to read them, and for whole trees: none
+#: waits for one of another kind.
+LOOKS, WRITES, ENDS, LONG = 8, 8, 4, 4
 _WALKED = 500
 
 P = ParamSpec("P")
@@ -70,6 +72,7 @@ class PosixStore:
         self._trees, self._uploads, self._versions = Trees(self.ground), Uploads(self.ground), Versions(self.ground)
         self._looks = ThreadPoolExecutor(LOOKS, "collegium-files")
         self._writes = ThreadPoolExecutor(WRITES, "collegium-uploads")
+        self._ends = ThreadPoolExecutor(ENDS, "collegium-ends")
         self._long = ThreadPoolExecutor(LONG, "collegium-trees")
 
     def _submit(
@@ -196,59 +199,23 @@ class PosixStore:
     ) -> Entry:
         """See the port."""
         writable(root)
-        await self._submit(self._looks, self._check_target, root, path, replace or bool(if_etag))
-        work = self.ground.work(root.owner)
-        with told(path):
-            folder, _ = await self._submit(self._writes, work.__enter__)
+        writing = Writing(self.ground, root, path, replace, if_etag)
         try:
-            fd = await self._submit(self._writes, self._begin_file, folder, path)
-            try:
-                await self._fill(fd, path, pieces)
-            finally:
-                os.close(fd)
-            return await self._submit(
-                self._writes, self.ground.place, folder, "file", root, path, replace=replace, if_etag=if_etag
-            )
+            await self._whole(writing.begin)
+            batch: list[bytes] = []
+            async for piece in pieces:
+                batch.append(piece)
+                if sum(map(len, batch)) >= BATCH:
+                    await self._whole(writing.put, batch)
+                    batch = []
+            return await self._whole(writing.end, batch)
         finally:
-            await asyncio.shield(self._submit(self._writes, work.__exit__, None, None, None))
+            if writing.open:
+                await self._whole(writing.close)
 
-    def _check_target(self, root: Root, path: str, replace: bool) -> None:
-        """Better known before everything was sent; placing it finds out once more."""
-        if not parts_of(path):
-            raise Conflict("the top folder is no file", path=path)
-        with contextlib.suppress(OSError):
-            facts = entry_of(path, self.ground.facts(root, parts_of(path)))
-            if facts.kind is EntryKind.FOLDER or not replace:
-                raise Conflict("something else is at this path already", path=path)
-
-    def _begin_file(self, folder: int, path: str) -> int:
-        with told(path):
-            self.ground.check_room(folder, 0)
-            return self.ground.create(folder, "file")
-
-    async def _fill(self, fd: int, path: str, pieces: AsyncIterator[bytes]) -> None:
-        batch: list[bytes] = []
-        size = offset = 0
-
-        def put(last: bool) -> int:
-            with told(path):
-                self.ground.check_room(fd, size)
-                end = kernel.write_all(fd, batch, offset)
-                if last:
-                    os.fsync(fd)
-                return end
-
-        async for piece in pieces:
-            batch.append(piece)
-            size += len(piece)
-            if size >= BATCH:
-                offset = await self._whole(put, False)
-                batch, size = [], 0
-        await self._whole(put, True)
-
-    async def _whole(self, call: Callable[..., int], last: bool) -> int:
+    async def _whole(self, call: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
         """In a thread, to its end: the file must not be closed under it."""
-        writing = self._submit(self._writes, call, last)
+        writing = self._submit(self._writes, call, *args, **kw)
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -328,7 +295,7 @@ class PosixStore:
 
     async def finish(self, transfer: Transfer, *, replace: bool, sha256: str = "") -> Entry:
         """See the port."""
-        return await self._submit(self._long, self._uploads.finish, transfer, replace, sha256)
+        return await self._submit(self._ends, self._uploads.finish, transfer, replace, sha256)
 
     async def abort(self, transfer: Transfer) -> None:
         """See the port."""
@@ -353,7 +320,7 @@ class PosixStore:
 
     async def close(self) -> None:
         """See the port."""
-        for pool in (self._looks, self._writes, self._long):
+        for pool in (self._looks, self._writes, self._ends, self._long):
             pool.shutdown(wait=False)
 
 

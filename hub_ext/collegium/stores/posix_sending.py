@@ -27,12 +27,13 @@ class Sending:
         self._size = 0
         self._writing: asyncio.Future[Any] | None = None
         self._syncing: asyncio.Future[Any] | None = None
+        self._pulsing: asyncio.Task[None] | None = None
         self._begun = time.monotonic()
         self._alone = asyncio.Lock()
 
     async def run(self, pieces: AsyncIterator[bytes]) -> int:
         """Send them all; the offset that is durable. What came before an error is kept."""
-        pulse = asyncio.ensure_future(self._pulse())
+        timer = asyncio.get_running_loop().call_later(SYNC_SECONDS, self._begin_pulse)
         try:
             async for piece in pieces:
                 self._batch.append(piece)
@@ -42,10 +43,13 @@ class Sending:
         except BaseException:
             # The first error is the one to tell.
             with contextlib.suppress(Exception):
-                await _to_the_end(self._settle(pulse))
+                await _to_the_end(self._settle(timer))
             raise
-        await _to_the_end(self._settle(pulse))
+        await _to_the_end(self._settle(timer))
         return self.sender.durable
+
+    def _begin_pulse(self) -> None:
+        self._pulsing = asyncio.ensure_future(self._pulse())
 
     async def _flush(self) -> None:
         async with self._alone:
@@ -71,19 +75,27 @@ class Sending:
         """Make durable what came, when little comes or nothing any more: its sender may be dead."""
         with contextlib.suppress(Exception):  # The sending itself meets the same error.
             while True:
-                await asyncio.sleep(SYNC_SECONDS)
                 if time.monotonic() - self._begun >= SYNC_SECONDS:
                     await self._flush()
                     async with self._alone:
                         if self._writing is not None:
                             await asyncio.wait([self._writing])
                         await self._sync()
+                await asyncio.sleep(SYNC_SECONDS)
 
-    async def _settle(self, pulse: asyncio.Task[None]) -> None:
+    async def _settle(self, timer: asyncio.TimerHandle) -> None:
         """Write and sync what is left, and let go."""
-        pulse.cancel()
-        await asyncio.wait([pulse])
+        timer.cancel()
+        if self._pulsing is not None:
+            self._pulsing.cancel()
+            await asyncio.wait([self._pulsing])
         try:
+            if self._writing is None and self._syncing is None and self._batch:
+                # All of it, mostly: a turn from thread to thread is much of the work of a small file.
+                batch, self._batch = self._batch, []
+                self._writing = self.submit(self.sender.end, batch)
+                await asyncio.shield(self._writing)
+                return
             failure: BaseException | None = None
             try:
                 await self._flush()
@@ -99,8 +111,9 @@ class Sending:
             if failure is not None:
                 raise failure
         finally:
-            if self._syncing is not None:
-                await asyncio.wait([self._syncing])
+            for work in (self._writing, self._syncing):
+                if work is not None:
+                    await asyncio.wait([work])
             self.sender.close()
 
 

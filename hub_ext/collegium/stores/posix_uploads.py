@@ -191,6 +191,13 @@ class Sender:
             self._sync_failure = error
             raise
 
+    def end(self, pieces: Sequence[bytes]) -> None:
+        """Write and sync in one turn; what was written before a failure is kept."""
+        try:
+            self.write(pieces)
+        finally:
+            self.sync()
+
     def _sync(self) -> None:
         offset = self.written
         with told(self.transfer.path):

@@ -348,7 +348,75 @@ async def test_a_race_of_two_hundred_into_room_for_a_hundred(service: Service) -
     assert len((await service.context.store.list(FILES, "race")).entries) == 100
 
 
+async def test_a_small_file_takes_two_transactions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    tus_, store, writing = sender(service), service.context.store, service.database.writing
+    writes = 0
+
+    async def counted(function: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        return await writing(function)
+
+    monkeypatch.setattr(service.database, "writing", counted)
+
+    async def cost(work: Any, status: int) -> int:
+        nonlocal writes
+        writes = 0
+        answer = await work
+        assert (answer.status if isinstance(answer, Answer) else answer.status_code) == status, answer
+        return writes
+
+    assert await cost(tus_.create("a", 5, b"12345", sha256=hashlib.sha256(b"12345").hexdigest()), 201) == 2
+    assert await cost(tus_.create("empty", 0), 201) == 2
+    assert await cost(service.client().put(f"{F}/content?path=b", content=b"12345"), 200) == 2
+    # What does not grow needs no room.
+    assert await cost(service.client().put(f"{F}/content?path=b", content=b"678"), 200) == 1
+    assert [await read(service, n) for n in ("a", "empty", "b")] == [b"12345", b"", b"678"]
+    # Nothing is left of what was refused, and nobody hears of it.
+    before = (await service.client().get("/groups/physics/activity")).json()
+    assert await cost(tus_.create("a", 5, b"12345"), 409) == 0
+    headers = {**CONTENT, "Upload-Length": "5", "Upload-Metadata": f"path {encoded('c')}"}
+    wrong = {**headers, "Upload-Checksum": checksum("sha1", b"54321")}
+    assert await cost(tus_.ask("POST", tus_.path, wrong, b"12345"), 460) == 0
+    (await tus_.begin("POST", tus_.path, headers, b"12345", 3)).reset()
+    limit(service, 10)
+    assert await cost(tus_.create("c", 5, b"12345"), 422) == 1
+    assert await store.transfers("physics") == {}
+    with monkeypatch.context() as patch:
+
+        async def fails(*_: object, **__: object) -> int:
+            raise Unavailable("the disk is away")
+
+        patch.setattr(store, "append", fails)
+        assert await cost(tus_.create("c", 1, b"1"), 503) == 4
+    assert (await service.client().get("/groups/physics/activity")).json() == before
+    assert (held(service), stored(service), await store.transfers("physics")) == (0, (3, 8), {})
+
+
 # What a kill leaves, and what nobody goes on with.
+
+
+async def test_what_a_kill_leaves_of_a_small_file(service: Service, clock: Clock) -> None:
+    store, controller = service.context.store, service.context.controller
+    await service.round()
+    assert controller is not None
+    assert controller.uploads is not None
+    places = []
+    # Before its bytes, before it came into sight, and before that was said.
+    for step, name in enumerate(("none", "hidden", "seen")):
+        places.append(place := await begun(service, name, 5))
+        state = dict(await store.begin(transfer_of(await _row(service, place))))
+        await _rewrite(service, place, state=UploadState.FINISHING, offset=5, store_state=state)
+        row = await _row(service, place)
+        if step > 0:
+            await store.append(transfer_of(row), 0, _pieces(b"12345"))
+        if step > 1:
+            await store.finish(transfer_of(row), replace=False)
+    clock.forward(rounds.QUIET.total_seconds() + 1)
+    await controller.uploads.look()
+    assert [(await shown(service, p))["state"] for p in places] == ["Failed", "Done", "Done"]
+    assert [await read(service, n) for n in ("none", "hidden", "seen")] == [None, b"12345", b"12345"]
+    assert (held(service), stored(service), await store.transfers("physics")) == (0, (2, 10), {})
 
 
 async def test_what_was_left_is_ended(

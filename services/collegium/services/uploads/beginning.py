@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from collegium.db import Database, UnitOfWork
@@ -32,15 +33,34 @@ class Beginnings:
     async def make(
         self, by: By, group: str, asked: Asked, length: int = 0, unverified: int | None = None, sender: str = ""
     ) -> Upload:
-        """The row of a new upload, with room for it. Raises InvalidInput, NotFound, Forbidden, Conflict, TooLarge,
-        QuotaExceeded."""
+        """The row of a new upload, with room for it. Raises as ``plan``, and QuotaExceeded."""
+        upload = replace(await self.plan(by, group, asked, length), unverified=unverified, sender=sender)
+        await self.insert(upload, asked.size if asked.size is not None else length)
+        return upload
+
+    async def insert(self, upload: Upload, size: int) -> None:
+        """Room and row, together or not at all. Raises QuotaExceeded."""
+
+        def insert(uow: UnitOfWork) -> None:
+            reserve(uow, upload, size)
+            uow.uploads.insert(upload)
+
+        await self._database.writing(insert)
+
+    def renew(self, upload: Upload) -> Upload:
+        """The same, begun now."""
+        moment = self._clock()
+        return replace(upload, created_at=moment, expires_at=moment + self._options.age)
+
+    async def plan(self, by: By, group: str, asked: Asked, length: int = 0) -> Upload:
+        """A new upload that nobody knows of yet. Raises InvalidInput, NotFound, Forbidden, Conflict, TooLarge."""
         require_size(self._options, asked.size or length)
         if asked.direct and not self._store.direct:
             raise Conflict("The store of this installation takes no parts directly; send them here.", field="direct")
         place = await self._places.find_new(group, asked.path)
         await self._refuse_conflict(place, asked)
         moment = self._clock()
-        upload = Upload(
+        return Upload(
             id=new_upload_id(),
             group=group,
             user=by.actor.user,
@@ -54,16 +74,7 @@ class Beginnings:
             sha256=asked.sha256,
             metadata=asked.metadata,
             part_size=part_size_of(asked.size or 0) if asked.direct else None,
-            unverified=unverified,
-            sender=sender,
         )
-
-        def insert(uow: UnitOfWork) -> None:
-            reserve(uow, upload, asked.size if asked.size is not None else length)
-            uow.uploads.insert(upload)
-
-        await self._database.writing(insert)
-        return upload
 
     async def _refuse_conflict(self, place: Place, asked: Asked) -> None:
         """Say now what would be in the way at the end; who comes in between is in the way then."""
@@ -95,10 +106,10 @@ def reserve(uow: UnitOfWork, upload: Upload, size: int) -> None:
     if owner == PLATFORM:
         return
     resources, label = Resources({STORAGE: size}), name_of(upload.path)[:120]
-    decision = Ledger().reserve(uow, Claim(owner, upload.user, WorkloadKind.UPLOAD, upload.id, resources, label=label))
+    claim = Claim(owner, upload.user, WorkloadKind.UPLOAD, upload.id, resources, label=label, bound=True)
+    decision = Ledger().reserve(uow, claim)
     if not decision.granted:
         raise decision.error()
-    Ledger().bind(uow, WorkloadKind.UPLOAD, upload.id)
 
 
 def reserve_ahead(uow: UnitOfWork, upload: Upload, needed: int) -> int:

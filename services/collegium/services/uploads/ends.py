@@ -37,7 +37,7 @@ class Ends:
 
     async def complete(self, upload: Upload) -> Upload:
         """All bytes are there: say so, then finish. Answers as ``finish``; one that is over is answered as it is."""
-        size = await self._replaced_size(upload)
+        size = await self.replaced_size(upload)
 
         def finishing(uow: UnitOfWork) -> Upload:
             row = uow.uploads.lock(upload.id)
@@ -161,7 +161,7 @@ class Ends:
 
         await self._database.writing(cleared)
 
-    async def _replaced_size(self, upload: Upload) -> int | None:
+    async def replaced_size(self, upload: Upload) -> int | None:
         """Bytes of the file that an upload takes the place of, None if there is none."""
         if not upload.replace:
             return None
@@ -179,4 +179,4 @@ class Ends:
 def _hold(uow: UnitOfWork, upload: Upload) -> None:
     """Groups' rows first, in one order, then the upload's: nobody waits for one who waits for them."""
     for group in sorted({upload.group, upload.root.owner} - {PLATFORM}):
-        uow.groups.lock(group)
+        uow.groups.hold(group)

@@ -127,10 +127,7 @@ class Reception:
 
     def _verify(self) -> None:
         if self._digest is not None and self._checksum is not None and self._digest.digest() != self._checksum.expected:
-            raise ChecksumMismatch(
-                f"The {self._checksum.algorithm} of what came is not the one that was announced; nothing was kept.",
-                offset=self._start,
-            )
+            raise mismatch(self._checksum, self._start)
 
     async def _after_failure(self) -> None:
         """Keep what is sound: all that came, or nothing of it where only the whole of it could be checked."""
@@ -152,6 +149,13 @@ class Displaced(Conflict):
 def displaced() -> Displaced:
     """For whoever was too late."""
     return Displaced("Another request has gone on with this upload; ask for its offset.")
+
+
+def mismatch(checksum: Checksum, offset: int) -> ChecksumMismatch:
+    """A body that is not what its sender says."""
+    return ChecksumMismatch(
+        f"The {checksum.algorithm} of what came is not the one that was announced; nothing was kept.", offset=offset
+    )
 
 
 def too_much(size: int, came: int) -> TooLarge:

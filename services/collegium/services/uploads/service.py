@@ -25,6 +25,7 @@ from collegium.services.uploads.models import StoreOut, UploadOut, UploadPage
 from collegium.services.uploads.protocol import Asked, Checksum
 from collegium.services.uploads.reception import Displaced, Reception, displaced, too_much
 from collegium.services.uploads.views import upload_out
+from collegium.services.uploads.whole import SMALL, Whole, visible
 from collegium.stores.port import Transfer
 
 #: How often is looked at an upload that others go on with at the same moment.
@@ -49,7 +50,7 @@ class UploadService:
         self._database, self._ends, self._clock = database, ends, clock
         self._beginnings = Beginnings(database, places, clock, options)
         self.store, self.options = places.store, options
-        self._receptions: dict[str, Reception] = {}
+        self._receptions: dict[str, Reception | Whole] = {}
 
     def store_out(self) -> StoreOut:
         """What senders should know."""
@@ -63,15 +64,18 @@ class UploadService:
 
     async def create(self, by: By, group: str, asked: Asked) -> Upload:
         """Begin one without any bytes. Raises InvalidInput, NotFound, Forbidden, Conflict, TooLarge, QuotaExceeded."""
-        upload = await self._beginnings.make(by, group, asked)
-        if upload.size == 0 and not upload.direct:
-            return await self.complete(await self.settle(await self._begun(upload)))
-        return upload
+        if asked.size == 0 and not asked.direct:
+            return await self._whole(await self._beginnings.plan(by, group, asked), None).keep([])
+        return await self._beginnings.make(by, group, asked)
 
-    async def begin(self, by: By, group: str, asked: Asked, length: int | None, checksum: Checksum | None) -> Reception:
+    async def begin(
+        self, by: By, group: str, asked: Asked, length: int | None, checksum: Checksum | None
+    ) -> Reception | Whole:
         """Begin one whose first bytes follow at once; ``length`` of them, if that is known."""
         if asked.size is not None and (length or 0) > asked.size:
             raise too_much(asked.size, length or 0)
+        if asked.size == length and length is not None and length <= SMALL and not asked.direct:
+            return self._whole(await self._beginnings.plan(by, group, asked), checksum)
         upload = await self._beginnings.make(
             by, group, asked, length or 0, 0 if checksum else None, secrets.token_hex(16)
         )
@@ -162,10 +166,7 @@ class UploadService:
 
     async def complete(self, upload: Upload) -> Upload:
         """All bytes are there: make the file visible. Raises Conflict with the reason if that cannot be."""
-        done = await self._ends.complete(upload)
-        if done.state is UploadState.FAILED:
-            raise Conflict(f"The upload became no file: {done.message}", state=done.state.value)
-        return done
+        return visible(await self._ends.complete(upload))
 
     async def _begun(self, upload: Upload) -> Upload:
         """The store knows of it. Its word is kept with the next change of the row; asked twice, it says the same."""
@@ -180,14 +181,22 @@ class UploadService:
         self._receptions[upload.id] = reception
         return reception
 
-    async def check(self, reception: Reception) -> None:
+    def _whole(self, upload: Upload, checksum: Checksum | None) -> Whole:
+        whole = Whole(upload, checksum, self.store, self._beginnings, self._ends, self.over)
+        self._receptions[upload.id] = whole
+        return whole
+
+    async def check(self, reception: Reception | Whole) -> None:
         """Stop a request whose upload another process has gone on with."""
+        if isinstance(reception, Whole):
+            # Nobody goes on with what nobody was told of.
+            return
         upload = reception.upload
         row = await self._database.reading(lambda uow: uow.uploads.get(upload.group, upload.id))
         if row is None or row.sender != upload.sender:
             reception.stop(displaced())
 
-    def over(self, reception: Reception) -> None:
+    def over(self, reception: Reception | Whole) -> None:
         """It is known what became of a request."""
         if self._receptions.get(reception.upload.id) is reception:
             del self._receptions[reception.upload.id]

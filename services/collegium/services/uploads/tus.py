@@ -21,6 +21,7 @@ from collegium.services.uploads import protocol as tus
 
 if TYPE_CHECKING:
     from collegium.services.uploads.reception import Reception
+    from collegium.services.uploads.whole import Whole
 
 #: Seconds without a byte after which a sender counts as gone.
 STALL = 60.0
@@ -34,7 +35,7 @@ class TusHandler(IncomingHandler):
     """Decides and finds the upload before a byte of the body is read; then the bytes go to the store as they come."""
 
     upload: Upload | None = None
-    _reception: Reception | None = None
+    _reception: Reception | Whole | None = None
     _checked = _heard = 0.0
     _dropped = 0
     _watch: asyncio.TimerHandle | None = None
