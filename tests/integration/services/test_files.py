@@ -18,6 +18,7 @@ from collegium.domain.audit import SYSTEM
 from collegium.domain.files import Root, Size
 from collegium.domain.groups import Group
 from collegium.domain.quota import Limits
+from collegium.services.files import rounds as file_rounds
 from collegium.services.files import runner as runner_module
 from integration.services.harness import Clock, FakeHub, Service, running_service
 
@@ -284,6 +285,10 @@ async def test_a_task_whose_process_died_is_finished_by_another(
             assert sorted(await names(second)) == ["c", "c2", "m2", "r"]
             (left,) = (await second.client().get(f"{F}/trash")).json()["items"]
             assert left["path"] == "d"
+            # What changed while it was counted is counted again.
+            second.context.controller.files.look_again()
+            await second.round()
+            await second.context.controller.files.settle()
             assert await used(second) == 5
 
 
@@ -359,6 +364,44 @@ async def test_what_others_write_is_measured(service: Service, clock: Clock) -> 
     await rounds.settle()
     found = (await service.client().get(f"{F}/storage")).json()
     assert (found["used"], found["files"]) == (105, 2) and found["measured_at"]
+
+
+async def test_counting_keeps_nobody_waiting(service: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, files = service.context.store, service.context.controller and service.context.controller.files
+    assert files is not None
+    await service.round()
+    await files.settle()
+    await put(service, "old", b"123")
+    await do(service, "delete", paths=["old"])
+    clock.forward(40 * 86400)
+    counting, counted, owners = asyncio.Event(), asyncio.Event(), []
+
+    async def measure(owner: str) -> Size:
+        counting.set()
+        await counted.wait()
+        owners.append(owner)
+        return Size()
+
+    monkeypatch.setattr(store, "measure", measure)
+    monkeypatch.setattr(file_rounds, "PATIENCE", 1 << 60)
+    files.look_again()
+    await service.round()
+    # The trash is emptied while somebody's millions of files are counted.
+    await counting.wait()
+    while (await service.client().get(f"{F}/trash")).json()["items"]:
+        await asyncio.sleep(0.01)
+    assert not owners
+    counted.set()
+    await files.settle()
+    with service.database.read() as uow:
+        known = set(uow.stored.sizes())
+    # One at a time, since it took so long; who changes all the time is not the only one whose turn comes.
+    for _ in range(len(known) - 1):
+        await service.database.writing(lambda uow: uow.stored.doubt(owners[0]))
+        files.look_again()
+        await service.round()
+        await files.settle()
+    assert sorted(owners) == sorted(known)
 
 
 async def test_trash_and_its_list_agree_again(service: Service, clock: Clock) -> None:

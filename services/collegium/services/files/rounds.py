@@ -60,31 +60,35 @@ class FileRounds:
             "old file rows": (TICKETS, self.forget_old),
         }
         self._due = dict.fromkeys(self._work, 0.0)
-        self._task: asyncio.Task[None] | None = None
+        self._looked: dict[str, float] = {}
+        self._tasks: dict[bool, asyncio.Task[None]] = {}
 
     async def round(self) -> None:
         """Go on with whatever is due; returns without waiting for it."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._go())
+        # Counting millions of files takes minutes, for which nothing else may wait.
+        for slow in (False, True):
+            task = self._tasks.get(slow)
+            if task is None or task.done():
+                self._tasks[slow] = asyncio.create_task(self._go(slow))
 
     def stop(self) -> None:
         """Drop what is under way: another process sees to it now."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks.values():
+            task.cancel()
 
     async def settle(self) -> None:
         """Wait for what was begun."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
 
     def look_again(self) -> None:
         """Look for everything at the next round."""
         self._due = dict.fromkeys(self._work, 0.0)
 
-    async def _go(self) -> None:
+    async def _go(self, slow: bool) -> None:
         for name, (interval, work) in self._work.items():
             moment = asyncio.get_running_loop().time()
-            if moment < self._due[name]:
+            if (name == "storage") is not slow or moment < self._due[name]:
                 continue
             self._due[name] = moment + interval
             try:
@@ -103,7 +107,7 @@ class FileRounds:
             self._trash.purge_soon()
 
         def sweep(uow: UnitOfWork) -> int:
-            alive = {t.id for t in uow.file_tasks.running()}
+            alive = {t.id for t in uow.file_tasks.running()} | {v.label for v in uow.dataset_versions.unsettled()}
             return len(Ledger().sweep(uow, WorkloadKind.WRITE, alive, timedelta(minutes=1)))
 
         if await self._database.reading(lambda uow: uow.reservations.live(kinds=[WorkloadKind.WRITE])):
@@ -111,13 +115,20 @@ class FileRounds:
 
     async def expire(self) -> None:
         """What was in the trash as long as its group keeps things there."""
-        for group in await self._database.reading(lambda uow: uow.trash.groups()):
+        for group in await self._database.reading(self._with_expired):
             while await self._lease.write(partial(self._expire_some, group=group)):
                 self._trash.purge_soon()
 
+    def _with_expired(self, uow: UnitOfWork) -> list[str]:
+        # A look costs little; a transaction for each group, each minute, would keep others from writing.
+        return [group for group in uow.trash.groups() if self._expired(uow, group, 1)[0]]
+
+    def _expired(self, uow: UnitOfWork, group: str, limit: int) -> tuple[list[TrashEntry], int]:
+        days = self._bounds.days(uow.group_settings.get(group).trash_days)
+        return uow.trash.expired(group, self._clock() - timedelta(days=days), limit), days
+
     def _expire_some(self, uow: UnitOfWork, group: str) -> int:
-        days, moment = self._bounds.days(uow.group_settings.get(group).trash_days), self._clock()
-        found = uow.trash.expired(group, moment - timedelta(days=days), PART)
+        (found, days), moment = self._expired(uow, group, PART), self._clock()
         for entry in found:
             uow.trash.change(entry.id, TrashState.KEPT, TrashState.PURGING)
         if found:
@@ -180,12 +191,15 @@ class FileRounds:
         def due(uow: UnitOfWork) -> list[str]:
             known = uow.stored.sizes()
             new = [name for name in (*(g.name for g in uow.groups.all()), PLATFORM) if name not in known]
-            return [*uow.stored.due(before), *new]
+            return [*new, *uow.stored.due(before)]
 
-        for owner in await self._database.reading(due):
-            began = time.monotonic()
+        # One after the other, or those that change all the time would always come first.
+        owners = sorted(await self._database.reading(due), key=lambda owner: self._looked.get(owner, 0.0))
+        began = time.monotonic()
+        for owner in owners:
+            self._looked[owner] = time.monotonic()
             await self.measure_one(owner)
-            # A tree with millions of files must not keep its disk busy for ever.
+            # Trees with millions of files must not keep their disk busy for ever, nor must many small ones.
             pause = (time.monotonic() - began) * PATIENCE
             if pause > EXPIRED:
                 self._due["storage"] = asyncio.get_running_loop().time() + pause
@@ -193,12 +207,12 @@ class FileRounds:
 
     async def measure_one(self, owner: str) -> None:
         """What changed while it was counted may be in the sum or not: it is added, and counted again soon."""
-        at_first = (await self._database.reading(lambda uow: uow.stored.sizes())).get(owner, Size())
+        at_first = await self._database.reading(lambda uow: uow.stored.plain(owner))
         size = await self._store.measure(owner)
 
         def write(uow: UnitOfWork) -> None:
             uow.groups.lock(owner)
-            now = uow.stored.sizes().get(owner, Size())
+            now = uow.stored.plain(owner)
             change = Size(now.files - at_first.files, now.bytes - at_first.bytes)
             uow.stored.measured(owner, size + change, self._clock() if change == Size() else None)
 

@@ -23,8 +23,8 @@ from collegium.domain.files import Size, name_of
 EVENT = "file"
 #: Seconds that a request waits for the end of what it began.
 PATIENCE = 2.0
-#: Seconds between signs of life.
-BEAT = 1.0
+#: Seconds between signs of life of a task that works, and of one that waits for its turn.
+BEAT, WAITING = 1.0, 10.0
 #: Tasks that work at the same time in one process; others wait. And those that one person may have open.
 AT_ONCE, OF_ONE = 4, 20
 _log = logging.getLogger("collegium.services")
@@ -140,10 +140,12 @@ class TaskRunner:
     async def _run(self, task: FileTask, again: bool) -> DomainError | None:
         """The task's own failure, None if there was none."""
         progress = TaskProgress()
-        beat = asyncio.create_task(self._beat(task, progress))
+        beat = asyncio.create_task(self._beat(task, progress, WAITING))
         failure: DomainError | None = None
         try:
             async with self._places:
+                beat.cancel()
+                beat = asyncio.create_task(self._beat(task, progress, BEAT))
                 result = await self._works[task.kind](task, progress, again)
         except TaskLost:
             _log.warning("task %s goes on in another process", task.id)
@@ -163,9 +165,9 @@ class TaskRunner:
             await self._end(task, progress, TaskState.FAILED, failure.message, lambda uow: self._undo(uow, task))
         return failure
 
-    async def _beat(self, task: FileTask, progress: TaskProgress) -> None:
+    async def _beat(self, task: FileTask, progress: TaskProgress, pause: float) -> None:
         while True:
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(pause)
             try:
                 ours = await self._database.writing(
                     lambda uow: uow.file_tasks.note(task.id, self.holder, progress.done, progress.total, self._clock())
