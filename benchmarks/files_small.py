@@ -1,8 +1,9 @@
 """Uploading many small files: ``python -m benchmarks.files_small [files] [bytes of each] [senders]``.
 
 The same files, each by tus (creation with the whole file as its body, as the clients send small ones) and each by one
-PUT, over several connections at a time; beside ``tar`` over HTTP into a server that unpacks what comes, with one sync
-at its end. What is answered is on the disk in all of them; ours has an identity, a quota, a row and a sync per file.
+PUT, over several connections at a time; all of them as one tar by tus that is unpacked there; beside ``tar`` over HTTP
+into a server that unpacks what comes, with one sync at its end. What is answered is on the disk in all of them; ours
+has an identity and a quota, and but for the one tar a row and a sync per file.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from benchmarks.files import Client, installed, timed
 from benchmarks.report import ratio, table
 from benchmarks.running import folder
+from collegium_client import Client as CollegiumClient
 
 
 class Unpacking(http.server.BaseHTTPRequestHandler):
@@ -114,6 +116,11 @@ def by_put(client: Client, file: Path) -> None:
     client.ask("PUT", path, file.read_bytes(), {"Content-Type": "application/octet-stream"})
 
 
+def packed(client: CollegiumClient, source: Path) -> None:
+    """One upload, its unpacking to the end, and the archive's removal."""
+    client.files.upload_packed(source, "packed")
+
+
 def main() -> None:
     arguments = [int(word) for word in sys.argv[1:]]
     count, size, senders = [*arguments, *[5000, 4096, 8][len(arguments) :]]
@@ -133,11 +140,18 @@ def main() -> None:
         tar = timed(lambda: send_tar(port, source))
         tus = timed(lambda: send_each(client, by_tus, files, senders))
         put = timed(lambda: send_each(client, by_put, files, senders))
+        with CollegiumClient(base.removesuffix("/api/v1"), token, "physics") as whole:
+            one = timed(lambda: packed(whole, source))
         tree = made.state / "files/physics/files"
-        for there in (tree / "tus", tree / "put", place / "unpacked"):
+        for there in (tree / "tus", tree / "put", tree / "packed", place / "unpacked"):
             subprocess.run(["diff", "-r", "-q", source, there], check=True)
     rows = [("", "seconds", "files per second", "to tar's time")]
-    for name, seconds in (("tar over HTTP", tar), ("tus, a request each", tus), ("PUT, a request each", put)):
+    for name, seconds in (
+        ("tar over HTTP", tar),
+        ("one tar by tus, unpacked there", one),
+        ("tus, a request each", tus),
+        ("PUT, a request each", put),
+    ):
         rows.append((name, f"{seconds:.1f} s", f"{count / seconds:,.0f}", ratio(seconds, tar)))
     table(f"Upload of {count:,} files of {size:,} bytes, {senders} senders", rows, ["tornado", "sqlalchemy"])
 

@@ -102,6 +102,12 @@ class AsyncFiles:
             await asyncio.sleep(pause)
             pause = min(sending.LAST_LOOK, pause * 1.5)
 
+    async def unpack(self, source: str, target: str, group: str | None = None, *, replace: bool = False) -> FileTaskOut:
+        """Make the folder ``target`` of what is in an archive, a zip or tar; answers when it is done."""
+        body = {"source": source, "target": target, "replace": replace}
+        chosen = await self._client.group(group)
+        return await self.wait(await self._client.post_groups_group_files_unpack(chosen, body), chosen)
+
     async def wait(self, task: FileTaskOut, group: str | None = None) -> FileTaskOut:
         """Wait for the end of work on files. Raises Conflict, with its words, if it failed."""
         pause = _FIRST_LOOK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from collegium_client import operations, sending
+from collegium_client import operations, packing, sending
 from collegium_client.download import Download
 from collegium_client.errors import CollegiumError, Conflict, NotFound
 from collegium_client.exchange import raise_unless_passing
@@ -184,6 +185,35 @@ class Files:
         for file, below in sending.files_below(Path(local)):
             yield self.upload(file, f"{path.strip('/')}/{below}".lstrip("/"), group, replace=replace)
 
+    def upload_packed(
+        self,
+        local: str | Path,
+        path: str,
+        group: str | None = None,
+        *,
+        replace: bool = False,
+        progress: Progress | None = None,
+    ) -> FileTaskOut:
+        """Send a local folder as one archive, made while it is sent, and unpack it to ``path``: for many small files.
+
+        Room for the archive and for what is in it is needed until then. Links to folders are left out.
+        """
+        chosen, target = self._client.group(group), path.strip("/")
+        packed = packing.Packed.folder(Path(local), packing.place_beside(target))
+        if not replace and self.exists(target, chosen):
+            raise Conflict(f"{target} is there already.", details={"path": target})
+        upload = self._begin(chosen, packed)
+        try:
+            done = self._send(chosen, upload, packed, progress)
+        except BaseException:
+            # Nobody would go on with it: the next one has another name.
+            with contextlib.suppress(CollegiumError, httpx.TransportError):
+                self._client.delete_groups_group_files_uploads_upload(chosen, upload.id, tus_resumable="1.0.0")
+            raise
+        if str(done.state) != "Done":
+            raise sending.failed(done)
+        return packing.unpack_sent(self, packed, target, chosen, replace)
+
     def uploads(self, group: str | None = None) -> Iterator[UploadOut]:
         """One's uploads that are not over, newest first."""
         return self._pages(self._client.get_groups_group_files_uploads, group)
@@ -201,6 +231,11 @@ class Files:
         """Copy within the store; answers when it is done."""
         body = {"source": source, "target": target, "replace": replace}
         return self.wait(self._client.post_groups_group_files_copy(self._client.group(group), body), group)
+
+    def unpack(self, source: str, target: str, group: str | None = None, *, replace: bool = False) -> FileTaskOut:
+        """Make the folder ``target`` of what is in an archive, a zip or tar; answers when it is done."""
+        body = {"source": source, "target": target, "replace": replace}
+        return self.wait(self._client.post_groups_group_files_unpack(self._client.group(group), body), group)
 
     def delete(self, paths: str | Iterable[str], group: str | None = None) -> FileTaskOut:
         """Put into the trash, from where it can be restored for a while."""

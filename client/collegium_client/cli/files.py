@@ -24,6 +24,7 @@ from collegium_client.cli.common import (
 )
 from collegium_client.cli.secrets import read_hidden
 from collegium_client.client import Client
+from collegium_client.packing import default_target
 from collegium_client.sending import Progress
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -144,19 +145,34 @@ def get(paths: tuple[str, ...], group: str | None, output: Path, recursive: bool
 @group_option
 @click.option("--replace", is_flag=True, help="Replace files that are there.")
 @click.option("-r", "--recursive", is_flag=True, help="Folders with what is in them.")
+@click.option("--packed", is_flag=True, help="Each folder as one archive, unpacked there: for many small files.")
 @json_option
-def put(local: tuple[Path, ...], target: str, group: str | None, replace: bool, recursive: bool, as_json: bool) -> None:
+def put(
+    local: tuple[Path, ...],
+    target: str,
+    group: str | None,
+    replace: bool,
+    recursive: bool,
+    packed: bool,
+    as_json: bool,
+) -> None:
     """Send LOCAL files into the folder TARGET, or one file to the path TARGET.
 
     TARGET is a folder if it ends with '/' or is one already. What broke off earlier is taken up where it broke.
     """
-    client, done = connect(group), []
+    client = connect(group)
+    done: list[Any] = []
     into = len(local) > 1 or target in ("", "/") or target.endswith("/") or _is_folder(client, target)
     for file in local:
         path = f"{target.strip('/')}/{file.resolve().name}".lstrip("/") if into else target
         if file.is_dir():
+            if packed:
+                with _bar(file.name, 1) as progress:
+                    done.append(client.files.upload_packed(file, path, replace=replace, progress=progress))
+                say(f"{path}/ ({done[-1].done.files} files, {size_text(done[-1].done.bytes)})")
+                continue
             if not recursive:
-                raise click.UsageError(f"{file} is a folder: say --recursive.")
+                raise click.UsageError(f"{file} is a folder: say --recursive, or --packed.")
             for sent in client.files.upload_folder(file, path, replace=replace):
                 say(f"{sent.path} ({sent.size} bytes)")
                 done.append(sent)
@@ -195,6 +211,20 @@ def cp(source: str, target: str, group: str | None, replace: bool) -> None:
     """Copy SOURCE, a file or a folder, to the path TARGET; no byte travels."""
     done = connect(group).files.copy(source, target, replace=replace).done
     say(f"{done.files} files, {size_text(done.bytes)}")
+
+
+@files.command()
+@click.argument("source")
+@click.argument("target", required=False)
+@group_option
+@click.option("--replace", is_flag=True, help="Put what is at TARGET into the trash.")
+def unpack(source: str, target: str | None, group: str | None, replace: bool) -> None:
+    """Make the folder TARGET of what is in the archive SOURCE, a zip or tar; no byte travels.
+
+    Without TARGET it is beside SOURCE and called like it.
+    """
+    done = connect(group).files.unpack(source, target or default_target(source), replace=replace)
+    say(done.message)
 
 
 @files.command()

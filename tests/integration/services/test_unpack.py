@@ -7,6 +7,7 @@ import gzip
 import io
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from collegium.domain.quota import Limits
 from collegium.services.files import runner as runner_module
 from collegium.stores.posix import PosixStore
 from collegium.stores.s3_reading import S3File
+from collegium_client import AsyncClient, Client, errors
 from integration.services.harness import Clock, FakeHub, Service, running_service
 from support.s3 import shared_server
 from support.s3_place import Place
@@ -240,3 +242,45 @@ async def test_on_s3(seeded: Database, hub: FakeHub, monkeypatch: pytest.MonkeyP
         await service.context.file_parts.runner.close()
     for store in place.stores[1:]:
         await store.close()
+
+
+async def test_a_folder_is_sent_as_one_archive(service: Service, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for number in range(60):
+        file = source / f"sub{number % 3}" / f"été {number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * number)
+    (source / "empty").mkdir()
+    (source / "large").write_bytes(bytes(range(256)) * 9000)
+    wanted = {p.relative_to(source).as_posix(): p.read_bytes() for p in source.rglob("*") if p.is_file()}
+    with Client(service.url, "mia", "physics") as client:
+        told: list[int] = []
+
+        def send(replace: bool = False) -> str:
+            return client.files.upload_packed(
+                source, "in/new/", replace=replace, progress=lambda *at: told.append(at[0])
+            ).message
+
+        assert (await asyncio.to_thread(send)).endswith("61 files.") and told == sorted(told) and told
+        assert await tree(service, "in/new") == wanted
+        # Nothing of the archive is left, nor counts.
+        assert (await names(service, "in"), await trash(service)) == (["new"], [])
+        while await used(service) != sum(map(len, wanted.values())):
+            await asyncio.sleep(0.01)
+        with pytest.raises(errors.Conflict, match="there already"):
+            await asyncio.to_thread(send)
+        assert await asyncio.to_thread(send, True) and await trash(service) == ["in/new"]
+        # What is refused there is kept, and how to go on is told.
+        (source / "back\\slash").write_bytes(b"")
+        with pytest.raises(errors.InvalidInput, match=r"backslash.*Try 'collegium files unpack in/\.collegium-"):
+            await asyncio.to_thread(send, True)
+        kept = [name for name in await names(service, "in") if name.startswith(".collegium-")]
+        assert len(kept) == 1 and await tree(service, "in/new") == wanted
+        # Without room nothing stays but the words.
+        with service.database.write() as uow:
+            uow.groups.put(Group("physics", "Physics", limits=Limits.parse({"storage": "1Mi"})))
+        with pytest.raises(errors.QuotaExceeded):
+            await asyncio.to_thread(send, True)
+    async with AsyncClient(service.url, "mia", "physics") as other:
+        with pytest.raises(errors.NotFound):
+            await other.files.unpack("none.zip", "x")
