@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import os
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -55,6 +56,18 @@ class Counted:
         self.sum += done
         if self.most is not None and self.sum.bytes > self.most:
             raise Conflict("given up")
+
+
+class Held:
+    """A progress that stays where it is, if it is called in a thread, until its gate is open."""
+
+    def __init__(self) -> None:
+        self.begun, self.gate = False, threading.Event()
+
+    def __call__(self, done: Size) -> None:
+        self.begun = True
+        if threading.current_thread() is not threading.main_thread():
+            self.gate.wait(30)
 
 
 # Files and folders.
@@ -438,6 +451,35 @@ async def test_a_snapshot_that_was_given_up_is_not_there(store: FileStore) -> No
     assert len(await store.snapshot(HEAD, version, Counted())) == 4
     await store.remove(HEAD)
     await store.remove(version)
+    assert await store.measure("physics") == Size()
+
+
+async def test_versions_that_are_asked_for_at_once_are_all_made(store: FileStore) -> None:
+    for number in range(6):
+        await put(store, f"{number % 2}/{number}", b"%d" % number * 100, HEAD)
+    first, second = Root.version("physics", "digits", 1), Root.version("physics", "digits", 2)
+    # Two of one dataset, and the same one twice, as two controllers may that both believe to be the one.
+    made = await asyncio.gather(*(store.snapshot(HEAD, version, Counted()) for version in (first, second, second)))
+    assert [[line.path for line in lines] for lines in made] == [["0/0", "0/2", "0/4", "1/1", "1/3", "1/5"]] * 3
+    for version in (first, second):
+        assert await get(store, "1/3", version) == b"3" * 100
+    # One that is given up while another waits for it.
+    held, third, fourth = Held(), Root.version("physics", "digits", 3), Root.version("physics", "digits", 4)
+    making = asyncio.create_task(store.snapshot(HEAD, third, held))
+    async with asyncio.timeout(30):
+        while not held.begun:
+            await asyncio.sleep(0.01)
+    making.cancel()
+    (given_up,) = await asyncio.gather(making, return_exceptions=True)
+    assert store.kind == "s3" or isinstance(given_up, asyncio.CancelledError)
+    waiting = asyncio.create_task(store.snapshot(HEAD, fourth, Counted()))
+    await asyncio.sleep(0)
+    held.gate.set()
+    assert list(await waiting) == list(made[0])
+    assert len(await below(store, third)) == (0 if isinstance(given_up, asyncio.CancelledError) else 8)
+    assert len(await below(store, fourth)) == 8
+    for root in (HEAD, first, second, third, fourth):
+        await store.remove(root)
     assert await store.measure("physics") == Size()
 
 

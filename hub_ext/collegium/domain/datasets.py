@@ -50,6 +50,11 @@ class DatasetVersion:
     asked: str = ""
     owner: str = ""
 
+    @property
+    def label(self) -> str:
+        """As jobs name it: ``digits@3``. The room that is kept while it is made goes by this name too."""
+        return f"{self.dataset}@{self.number}"
+
 
 class Health(enum.StrEnum):
     """Whether a dataset's source is there: unknown until somebody looked."""

@@ -25,12 +25,14 @@ from collegium.stores.posix_listing import Search, page_of, walk
 from collegium.stores.posix_sending import BATCH, Sending
 from collegium.stores.posix_trees import Trees, regular
 from collegium.stores.posix_uploads import Sender, Uploads
-from collegium.stores.posix_versions import Versions
+from collegium.stores.posix_versions import Busy, Versions
 from collegium.stores.posix_writing import Writing
 
 #: Threads for looks and reads, for uploads, for their ends, which may have to read them, and for whole trees: none
 #: waits for one of another kind.
 LOOKS, WRITES, ENDS, LONG = 8, 8, 4, 4
+#: Seconds between looks whether a dataset's other version is done.
+TURN = 0.1
 _WALKED = 500
 
 P = ParamSpec("P")
@@ -266,8 +268,27 @@ class PosixStore:
         return await self._submit(self._long, self._trees.measure, owner)
 
     async def snapshot(self, source: Root, target: Root, progress: Progress) -> Sequence[FileHash]:
-        """See the port. ``progress`` is called in a thread."""
-        return await self._submit(self._long, self._versions.snapshot, source, target, progress)
+        """See the port. ``progress`` is called in a thread. While another version of the dataset is made, here or by
+        another process, this one waits for its turn."""
+        given_up = False
+
+        def told(more: Size) -> None:
+            if given_up:
+                raise Conflict("the version was given up")
+            progress(more)
+
+        while True:
+            making = self._submit(self._long, self._versions.snapshot, source, target, told)
+            try:
+                return await asyncio.shield(making)
+            except Busy:
+                told(Size())
+                await asyncio.sleep(TURN)
+            except asyncio.CancelledError:
+                # The thread ends with its next file; whoever makes a version next waits for that.
+                given_up = True
+                making.add_done_callback(lambda made: made.cancelled() or made.exception())
+                raise
 
     async def begin(self, transfer: Transfer) -> Mapping[str, str]:
         """See the port."""

@@ -38,6 +38,10 @@ _FILE_MODE, _FOLDER_MODE = 0o444, 0o555
 _MAKING, _UNSWEPT = ".making", ".unswept"
 
 
+class Busy(Unavailable):
+    """Another version of the dataset is being made."""
+
+
 @dataclass(frozen=True)
 class _Line:
     """What an index says of a file: its hash, and the file that had it."""
@@ -70,7 +74,7 @@ class Versions:
     ground: Ground
 
     def snapshot(self, source: Root, target: Root, progress: Progress) -> Sequence[FileHash]:
-        """See the port."""
+        """See the port. Raises Busy."""
         name, number = _version(target)
         place = self.ground.base / target.owner / "datasets" / name
         with told(source.area), self._locked(target.owner, name):
@@ -160,7 +164,7 @@ class Versions:
                 (place / "indexes" / parts[-1]).unlink(missing_ok=True)
                 (place / _UNSWEPT).touch()
             # While a version is made, its maker sweeps afterwards.
-            with contextlib.suppress(Unavailable), self._locked(root.owner, name):
+            with contextlib.suppress(Busy), self._locked(root.owner, name):
                 self._clean(place)
                 for below in ("versions", "indexes", "objects", ""):
                     with contextlib.suppress(OSError):
@@ -172,7 +176,7 @@ class Versions:
             with self.ground.locked(owner, f"dataset-{name}", fcntl.LOCK_EX | fcntl.LOCK_NB):
                 yield
         except BlockingIOError as error:
-            raise Unavailable(f"another version of {name} is being made; try again when it is done") from error
+            raise Busy(f"another version of {name} is being made; try again when it is done") from error
 
     @contextlib.contextmanager
     def _cleaned(self, place: Path) -> Iterator[None]:

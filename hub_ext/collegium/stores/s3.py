@@ -278,9 +278,12 @@ class S3Store(S3Reader):
         base = self._keys.root(target)
         if not await self._visible(target):
             try:
-                await self._copier.mirror(self._keys.root(source)[:-1], base[:-1], progress)
+                # What is being copied into the source now is nothing yet.
+                hides = (await self._work(source)).hides
+                await self._copier.mirror(self._keys.root(source)[:-1], base[:-1], progress, hides)
                 await self._bucket.put(self._keys.ready(target))
-            except (Exception, asyncio.CancelledError):
+            except Exception:
+                # Not where it is broken off: another process may go on with it by now.
                 await asyncio.shield(self._bucket.clear(base))
                 raise
         files = [

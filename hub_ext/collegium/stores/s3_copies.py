@@ -5,7 +5,7 @@ moved is hidden by a record, written before, until it is whole: a kill at any mo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from collegium.domain.errors import Conflict
 from collegium.domain.files import Size
 from collegium.stores.port import Progress
-from collegium.stores.s3_bucket import Bucket, Found, short
+from collegium.stores.s3_bucket import Bucket, Found, Gone, short
 
 #: Copies at once.
 AT_ONCE = 8
@@ -112,14 +112,22 @@ class Copier:
             await asyncio.shield(self._bucket.call("abort_multipart_upload", **upload))
             raise
 
-    async def mirror(self, source: str, target: str, progress: Progress) -> Size:
-        """Make ``target/…`` what ``source/…`` is; what an earlier try has copied stays. Returns how much there is."""
+    async def mirror(
+        self, source: str, target: str, progress: Progress, hides: Callable[[str], bool] = lambda key: False
+    ) -> Size:
+        """Make ``target/…`` what ``source/…`` is, without what is hidden; what an earlier try has copied stays. Returns
+        how much there is."""
         total = Size()
 
         async def one(found: Found, there: Found | None) -> None:
             nonlocal total
             if there is None or there.size != found.size or there.modified <= found.modified:
-                await self.copy_object(found, target + found.key[len(source) :])
+                try:
+                    await self.copy_object(found, target + found.key[len(source) :])
+                except Gone:
+                    # It was removed since it was listed: it is not part of the copy.
+                    extra.extend([there.key] if there is not None else [])
+                    return
             if not found.key.endswith("/"):
                 total += Size(1, found.size)
                 progress(Size(1, found.size))
@@ -128,7 +136,7 @@ class Copier:
 
         async def jobs() -> AsyncIterator[Coroutine[Any, Any, None]]:
             async for ours, theirs in self._joined(source + "/", target + "/"):
-                if ours is not None:
+                if ours is not None and not hides(ours.key):
                     yield one(ours, theirs)
                 elif theirs is not None:
                     extra.append(theirs.key)

@@ -102,7 +102,10 @@ class Writer:
     async def _hash(self) -> None:
         live = self._live
         if live.hash is not None and self._start <= live.hashed < self.at:
-            with (await self._room()).getbuffer() as whole, whole[live.hashed - self._start : self.at - self._start] as fresh:
+            with (
+                (await self._room()).getbuffer() as whole,
+                whole[live.hashed - self._start : self.at - self._start] as fresh,
+            ):
                 # Not to be broken off: the checksum has either seen these bytes or not.
                 work = asyncio.ensure_future(asyncio.to_thread(live.hash.update, fresh))
                 try:

@@ -172,6 +172,9 @@ async def test_what_is_being_copied_is_nobodys(place: Place, monkeypatch: pytest
     with pytest.raises(Killed):
         await victim.copy(FILES, "a", FILES, "b", progress=lambda size: None)
     assert place.keys("lab/physics/files/b/") != []
+    # Nor is it in a version.
+    made = await store.snapshot(FILES, Root.version("physics", "digits", 1), lambda size: None)
+    assert [line.path for line in made] == ["a/0", "a/1", "a/2"]
     assert [entry.name for entry in (await store.list(FILES, "")).entries] == ["a"]
     assert (await store.search(FILES, "", "1")).entries[0].path == "a/1"
     for refused in (put(store, "b"), put(store, "b/new"), store.make_folder(FILES, "b/c")):

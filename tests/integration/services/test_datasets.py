@@ -6,20 +6,24 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from collegium.db import Database
 from collegium.db.engine import now
+from collegium.db.tables import reservations
 from collegium.domain.catalog import AccessMode
 from collegium.domain.datasets import DatasetUse
 from collegium.domain.files import Root
 from collegium.services.controller.options import ControlOptions
 from collegium.services.datasets.options import DatasetOptions
+from collegium.services.files.storage import StorageService
 from integration.services.harness import FakeHub, Service, running_service
 from support.git_server import HOST, GitServer, git_server
 from support.s3 import s3_server
@@ -233,6 +237,27 @@ async def test_a_group_that_is_full_gets_no_version(service: Service) -> None:
         uow.groups.put(replace(group, limits=group.limits.parse({"storage": "1500"})))
     failed = await version(service)
     assert failed["state"] == "Failed" and "storage" in failed["message"]
+
+
+async def test_a_version_keeps_its_room_and_counts_when_it_is_ready(service: Service) -> None:
+    await make(service)
+    await put(service, ".datasets/digits/a.bin", b"x" * 1000)
+    controller = service.context.controller
+    assert controller is not None and controller.files is not None
+    await settle(service)
+    await ask(service, "POST", f"{D}/digits/versions", status=201, note="first")
+    await StorageService(service.database).reserve("physics", "mia", "digits@1", "version 1", 1000)
+    long_ago = now() - timedelta(hours=1)
+    with service.database._engine.begin() as connection:
+        connection.execute(sa.update(reservations).values(created_at=long_ago, expires_at=long_ago))
+    # Making it takes longer than any request may.
+    await controller.files.take_up()
+    with service.database.read() as uow:
+        assert [r.workload_id for r in uow.reservations.live("physics")] == ["digits@1"]
+    await controller.datasets.round()  # type: ignore[union-attr]
+    await controller.datasets.settle()  # type: ignore[union-attr]
+    with service.database.read() as uow:
+        assert uow.reservations.live("physics") == [] and uow.stored.get("physics").size.bytes >= 2000
 
 
 # Grants and uses.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from collegium.db import Database, UnitOfWork
@@ -32,6 +32,8 @@ class Made:
     revision: str = ""
     message: str = ""
     tables: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    #: What is stored for it beside what it shares with others, as far as that is known before it is measured.
+    new: Size = field(default_factory=Size)
 
 
 class Maker:
@@ -78,15 +80,17 @@ class Maker:
         head = Root.head(version.owner, dataset.name)
         await self._store.ensure(head)
         earlier = await self._database.reading(lambda uow: uow.dataset_versions.ready(dataset.name))
-        await self._reserve(version, await self._new_bytes(head, earlier))
-        return await self._snapshot(head, version)
+        # Object storage shares nothing: each version is a copy of its own there.
+        new = await self._fresh(head, earlier if self._store.kind == "posix" else None)
+        await self._reserve(version, new.bytes)
+        return replace(await self._snapshot(head, version), new=new)
 
-    async def _new_bytes(self, head: Root, earlier: DatasetVersion | None) -> int:
+    async def _fresh(self, head: Root, earlier: DatasetVersion | None) -> Size:
         """How much of what is there cannot be shared with the version before."""
-        total = 0
+        total = Size()
         async for entry in self._store.walk(head, ""):
             fresh = earlier is None or entry.modified_at is None or entry.modified_at >= earlier.created_at
-            total += entry.size if entry.kind is EntryKind.FILE and fresh else 0
+            total += Size(1, entry.size) if entry.kind is EntryKind.FILE and fresh else Size()
         return total
 
     async def _snapshot(self, source: Root, version: DatasetVersion) -> Made:
@@ -119,7 +123,7 @@ class Maker:
             await self._check_whole(fetched, made, version)
             await self._store.remove(head)
         left = f"{fetched.left_out} links or submodules were left out." if fetched.left_out else ""
-        return Made(made.manifest, made.files, made.bytes, fetched.commit, left, made.tables)
+        return replace(made, revision=fetched.commit, message=left, new=Size(made.files, made.bytes))
 
     async def _check_whole(self, fetched: Fetched, made: Made, version: DatasetVersion) -> None:
         """Somebody who believed to be the controller may have worked on the same place."""
@@ -142,17 +146,17 @@ class Maker:
 
     async def _reserve(self, version: DatasetVersion, size: int) -> None:
         label = f"version {version.number} of {version.dataset}"
-        await self._storage.reserve(version.owner, version.created_by, reservation(version), label, size)
+        await self._storage.reserve(version.owner, version.created_by, version.label, label, size)
 
-    def settle(self, uow: UnitOfWork, version: DatasetVersion, size: int | None) -> None:
-        """In the transaction that says what became of a version: room that was kept for it, None if it came to
-        nothing. What versions share is known by measuring alone."""
+    def settle(self, uow: UnitOfWork, version: DatasetVersion, new: Size | None) -> None:
+        """In the transaction that says what became of a version: what is stored for it instead of the room that was
+        kept, None if it came to nothing. What versions really share is known by measuring alone."""
         if version.owner == PLATFORM:
             return
-        if size is None:
-            self._storage.give_back(uow, reservation(version))
+        if new is None:
+            self._storage.give_back(uow, version.label)
         else:
-            self._storage.settle_in(uow, version.owner, reservation(version), Size())
+            self._storage.settle_in(uow, version.owner, version.label, new)
         uow.stored.look_again(version.owner)
 
     async def _sweep(self) -> None:
@@ -160,8 +164,3 @@ class Maker:
             if place is not None:
                 await asyncio.to_thread(sweep, place)
         self._swept = True
-
-
-def reservation(version: DatasetVersion) -> str:
-    """The id of the room that is kept while a version is made."""
-    return f"{version.dataset}@{version.number}"

@@ -17,7 +17,7 @@ from collegium.domain.audit import SYSTEM
 from collegium.domain.catalog import Dataset, SourceKind
 from collegium.domain.datasets import DatasetVersion, VersionState
 from collegium.domain.errors import DomainError, StorageFull, Unavailable, shorten
-from collegium.domain.files import PLATFORM
+from collegium.domain.files import PLATFORM, Size
 from collegium.services.controller.lease import Lease, LeaseLost
 from collegium.services.datasets.find import EVENT
 from collegium.services.datasets.make import Made, Maker
@@ -143,7 +143,8 @@ class DatasetRounds:
             ready_at=self._clock(),
         )
         what = f"{made.files} file" + ("" if made.files == 1 else "s")
-        await self._write(version, after, f"Version {version.number} of dataset {version.dataset} is ready: {what}.")
+        told = f"Version {version.number} of dataset {version.dataset} is ready: {what}."
+        await self._write(version, after, told, made.new)
 
     async def _failed(self, version: DatasetVersion, message: str) -> None:
         await self._maker.remove(version, manifest=False)
@@ -151,12 +152,14 @@ class DatasetRounds:
         told = f"Version {version.number} of dataset {version.dataset} failed: {text}"
         await self._write(version, replace(version, state=VersionState.FAILED, message=text), told)
 
-    async def _write(self, before: DatasetVersion, after: DatasetVersion, told: str | None) -> None:
+    async def _write(
+        self, before: DatasetVersion, after: DatasetVersion, told: str | None, new: Size | None = None
+    ) -> None:
         def write(uow: UnitOfWork) -> None:
             # Somebody may have deleted it meanwhile; the next round sees to its files then.
             written = uow.dataset_versions.change(before, after)
             if after.state is not VersionState.MAKING:
-                self._maker.settle(uow, after, after.bytes if after.state is VersionState.READY else None)
+                self._maker.settle(uow, after, new if written else None)
             if written and told and before.owner != PLATFORM:
                 at, state, user = self._clock(), after.state.value, before.created_by
                 uow.events.append(before.owner, EVENT, before.dataset, at, state, f"Version{state}", told, user=user)
