@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from collegium.backends.memory_homes import MemoryHomes
 from collegium.backends.ports import (
     Artifact,
     Backend,
@@ -13,14 +14,13 @@ from collegium.backends.ports import (
     RunPhase,
     RunRequest,
     RunStatus,
-    Snapshot,
     StartFailed,
     fill,
 )
 from collegium.domain.catalog import Dataset
 from collegium.domain.datasets import Health, SourceHealth
-from collegium.domain.errors import Conflict, InvalidInput, NotFound, StorageFull, TooLarge, Unavailable
-from collegium.domain.jobs import JobReason, WorkingDirectory
+from collegium.domain.errors import NotFound, Unavailable
+from collegium.domain.jobs import JobReason
 from collegium.domain.masking import Masker, Shapes
 from collegium.domain.mounts import (
     DATASETS_AT,
@@ -30,11 +30,10 @@ from collegium.domain.mounts import (
     MountAbilities,
     folders_of,
 )
-from collegium.domain.names import check_group_name, check_relative_path, check_user_name
+from collegium.domain.names import check_group_name
 from collegium.domain.quota import Limits
 from collegium.domain.secrets import shapes
 from collegium.domain.usage import Usage
-from collegium.domain.volumes import Volume, VolumeKind
 
 MAX_ARTIFACTS = 10_000
 PIECE = 1 << 20
@@ -88,7 +87,7 @@ class MemorySources:
         return self.problems.get(dataset.name, SourceHealth(dataset.name, Health.OK))
 
 
-class MemoryBackend:
+class MemoryBackend(MemoryHomes):
     """All ports at once; ``backend`` is the bundle to hand out.
 
     Runs stay RUNNING until ``finish``, ``lose`` or a stop, unless ``script`` said what they do. ``log_cap`` is how many
@@ -96,23 +95,17 @@ class MemoryBackend:
     """
 
     def __init__(self, max_files: int = 10_000, max_bytes: int = 512 << 20, log_cap: int = 64 << 20) -> None:
+        super().__init__(max_files, max_bytes)
         self.runs: dict[str, MemoryRun] = {}
-        self.homes: dict[tuple[str, str], dict[str, bytes]] = {}
         self.data = MemorySources()
-        self.sources: dict[str, dict[str, bytes]] = {}
-        self.since: dict[str, datetime] = {}
         self.groups: dict[str, Limits] = {}
-        self.sizes: dict[tuple[str, str], int] = {}
         #: What opens registries, by group and name.
         self.pulls: dict[str, dict[str, str]] = {}
-        self.storage_full = False
-        #: While True, runs go on, but nobody can see or change them or the groups' spaces: those verbs are Unavailable.
-        self.outage = False
         #: Groups whose space cannot be made.
         self.broken_spaces: set[str] = set()
         #: Every call that changed a group's space: ``ensure`` or ``remove``, and the group.
         self.space_calls: list[tuple[str, str]] = []
-        self._max_files, self._max_bytes, self._log_cap = max_files, max_bytes, log_cap
+        self._log_cap = log_cap
         self._scripts: dict[str, Script] = {}
         self._held: dict[str, str] = {}
         self._start_faults: list[Exception] = []
@@ -175,10 +168,6 @@ class MemoryBackend:
     def measure(self, key: str, usage: Usage) -> None:
         """The run uses this."""
         self.runs[key].usage = usage
-
-    def write_home(self, user: str, group: str, path: str, data: bytes) -> None:
-        """The user has a file."""
-        self.homes.setdefault((user, group), {})[path] = data
 
     # JobRunner
 
@@ -276,58 +265,7 @@ class MemoryBackend:
         run = self.runs.get(key)
         return run.usage if run is not None and run.executions else Usage()
 
-    # VolumeProvider
-
-    async def home(self, user: str, group: str) -> str:
-        """See VolumeProvider."""
-        self.homes.setdefault((check_user_name(user), check_group_name(group)), {})
-        return f"memory:{user}/{group}"
-
-    async def volumes(self, groups: Sequence[str]) -> Sequence[Volume]:
-        """See VolumeProvider. Homes have the size that they were given."""
-        self._check_outage()
-        found = [Volume(VolumeKind.FILES, "memory", state="Ready")]
-        for user, group in self.homes:
-            if group in groups:
-                name, size = f"home-{user}", self.sizes.get((group, f"home-{user}"), 1 << 30)
-                found.append(Volume(VolumeKind.HOME, name, group, user, size, 0, "Ready", resizable=True))
-        return found
-
-    async def resize(self, group: str, name: str, size: int) -> None:
-        """See VolumeProvider."""
-        there = {(v.group, v.name): v for v in await self.volumes([group])}.get((group, name))
-        if there is None:
-            raise NotFound(f"There is no volume {name}.")
-        if not there.resizable or size < (there.capacity or 0):
-            raise Conflict(f"The volume {name} cannot have {size} bytes.")
-        self.sizes[group, name] = size
-
-    async def snapshot(self, job_id: str, user: str, group: str, source: WorkingDirectory) -> Snapshot:
-        """See VolumeProvider."""
-        await self.home(user, group)
-        if job_id not in self.sources:
-            files = self._select(self.homes[user, group], source)
-            size = sum(map(len, files.values()))
-            if len(files) > self._max_files or size > self._max_bytes:
-                raise TooLarge(
-                    f"the working directory holds {len(files)} files and {size} bytes, at most {self._max_files} files"
-                    f" and {self._max_bytes} bytes are taken; list the files that the job needs"
-                )
-            if self.storage_full:
-                raise StorageFull("there is no room")
-            self._keep(job_id, files)
-        kept = self.sources[job_id]
-        return Snapshot(len(kept), sum(map(len, kept.values())))
-
-    async def reuse_snapshot(self, job_id: str, earlier_job_id: str) -> None:
-        """See VolumeProvider."""
-        if job_id not in self.sources:
-            self._keep(job_id, dict(self.sources.get(earlier_job_id, {})))
-
-    async def read_source(self, job_id: str, path: str, limit: int) -> bytes | None:
-        """See VolumeProvider."""
-        data = self.sources.get(job_id, {}).get(path)
-        return data if data is not None and len(data) <= limit else None
+    # VolumeProvider, beside what MemoryHomes does
 
     async def discard_artifacts(self, job_id: str) -> None:
         """See VolumeProvider."""
@@ -381,10 +319,6 @@ class MemoryBackend:
         self.space_calls.append(("remove", group))
         self.groups.pop(check_group_name(group), None)
 
-    def _check_outage(self) -> None:
-        if self.outage:
-            raise Unavailable("the backend does not answer")
-
     def _end(self, key: str, phase: RunPhase, code: int | None, reason: JobReason | None, message: str) -> None:
         run = self.runs[key]
         if run.status.phase.final:
@@ -407,24 +341,3 @@ class MemoryBackend:
     def _keep_log(self, run: MemoryRun, data: bytes) -> None:
         run.log_size += len(data)
         run.log = (run.log + data)[-self._log_cap :]
-
-    def _keep(self, job_id: str, files: dict[str, bytes]) -> None:
-        self.sources[job_id] = files
-        self.since.setdefault(job_id, datetime.now(UTC))
-
-    def _select(self, home: Mapping[str, bytes], source: WorkingDirectory) -> dict[str, bytes]:
-        path = check_relative_path(source.path, "working_directory.path")
-        prefix = path + "/" if path else ""
-        below = {name.removeprefix(prefix): data for name, data in home.items() if name.startswith(prefix)}
-        if prefix and not below:
-            raise InvalidInput("working_directory.path", "is not in your home: there is no such folder", source.path)
-        if source.files is None:
-            return below
-        chosen = {}
-        for index, name in enumerate(source.files):
-            field_name = f"working_directory.files.{index}"
-            clean = check_relative_path(name, field_name)
-            if clean not in below:
-                raise InvalidInput(field_name, "is not in your home: there is no such file", name)
-            chosen[clean] = below[clean]
-        return chosen

@@ -25,7 +25,8 @@ from collegium.hub.scopes import SERVICE, for_owner, for_server
 from collegium.quota.ledger import Claim, Ledger, usage
 from collegium.quota.servers import server_workload, tell_of_server
 from collegium.settings import Settings
-from collegium.spawner import choices, form
+from collegium.spawner import form
+from collegium.spawner.options import leave_options_to_start, options_form, options_from_form
 from collegium.spawner.refusals import refusal
 
 T = TypeVar("T")
@@ -77,11 +78,11 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
 
     @default("options_form")
     def _default_options_form(self) -> Callable[[Any], Awaitable[str]]:
-        return _options_form
+        return options_form
 
     @default("options_from_form")
     def _default_options_from_form(self) -> Callable[..., Awaitable[dict[str, Any]]]:
-        return _options_from_form
+        return options_from_form
 
     async def options_from_query(self, query_data: Mapping[str, Any]) -> dict[str, Any]:
         """``?opt-group=…&opt-instance_type=…&opt-image=…`` as options; the same rules as for the form."""
@@ -103,7 +104,7 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     @default("apply_user_options")
     def _default_apply_user_options(self) -> Callable[[Any, Any], None]:
         # Options are applied in start, from what was resolved; without this the hub warns at each start.
-        return _leave_options_to_start
+        return leave_options_to_start
 
     @property
     def settings(self) -> Settings:
@@ -361,23 +362,6 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
             self.log.error("Could not account for %s, trying again later: %s", self.workload_id, error.message)
             return
         self._accounted = True
-
-
-async def _options_form(spawner: Any) -> str:
-    try:
-        view = await choices.gather(spawner)
-    except DomainError as error:
-        return form.render_failure(error.message)
-    return form.render(view)
-
-
-async def _options_from_form(data: Mapping[str, Any], spawner: Any) -> dict[str, Any]:
-    options: dict[str, Any] = await spawner.checked_options(data)
-    return options
-
-
-def _leave_options_to_start(spawner: Any, user_options: Any) -> None:
-    """Nothing: see ``GroupSpawnerMixin.start``."""
 
 
 def _manifest(spec: LaunchSpec, abilities: MountAbilities) -> dict[str, Any]:

@@ -27,6 +27,7 @@ import os
 import time
 
 from collegium.backends.local import exec_limited
+from collegium.backends.local.children import children
 from collegium.backends.local.logwriter import HEAD, SEGMENT, TAIL, LogWriter
 
 TYPE_CHECKING = False
@@ -286,7 +287,7 @@ class Run:
                 next_look = now + TICK
                 self._reap()
                 if self._status is None:
-                    self._sampler.look(now, _children, self._reaped)
+                    self._sampler.look(now, children, self._reaped)
                 self._look_for_stop(now)
                 if self._deadline is not None and not self._signal_children(now):
                     break
@@ -321,7 +322,7 @@ class Run:
             return False
         # Only our direct children are signalled: until we reap them their ids cannot belong to anyone else. Orphans
         # of a child that ended become direct children and get their turn at the next tick.
-        for child in _children():
+        for child in children():
             if child not in self._asked:
                 self._asked.add(child)
                 self._signal(child, _SIGTERM)
@@ -331,7 +332,7 @@ class Run:
         """Kill until nobody is left. Each round adopts the orphans of the one before."""
         pause = 0.001
         while self._has_children():
-            for child in _children():
+            for child in children():
                 self._signal(child, _SIGKILL)
             self._reap()
             time.sleep(pause)
@@ -378,29 +379,3 @@ class Run:
             self._log.write(data if self._masker is None else self._masker.feed(data))
             most -= len(data)
         return True
-
-
-def _children() -> list[int]:
-    """Our direct children, adopted ones included."""
-    try:
-        pid = os.getpid()
-        return [int(p) for line in _read_lines(f"/proc/{pid}/task/{pid}/children", True) for p in line.split()]
-    except OSError:
-        pass
-    # Kernels without CONFIG_PROC_CHILDREN.
-    found = []
-    for name in os.listdir("/proc"):
-        for line in _read_lines(f"/proc/{name}/stat") if name.isdigit() else ():
-            if int(line.rpartition(")")[2].split()[1]) == os.getpid():
-                found.append(int(name))
-    return found
-
-
-def _read_lines(path: str, must: bool = False) -> list[str]:
-    try:
-        with open(path, "rb") as file:
-            return file.read().decode(errors="replace").splitlines()
-    except OSError:
-        if must:
-            raise
-        return []
