@@ -62,7 +62,7 @@ class Source:
         if self._stopped:
             raise Stopped
         # The latest is last.
-        self._kept[number] = self._kept.pop(number, None) or self._fetch(number)
+        self._kept[number] = self._kept.pop(number) if number in self._kept else self._fetch(number)
         # What comes next is on its way meanwhile, where the store is far away.
         ahead = number + 1
         far = self._file.fileno is None and ahead * BLOCK < self.size

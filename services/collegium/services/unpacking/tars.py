@@ -134,7 +134,11 @@ def _opened(source: Source) -> tuple[Any, bool]:
 
 def _members(forward: _Forward, how: str) -> Iterator[Member]:
     try:
-        archive = tarfile.TarFile(fileobj=forward, encoding="utf-8", errors="surrogateescape")  # type: ignore[arg-type]
+        archive: Any = tarfile.TarFile(
+            fileobj=forward,  # type: ignore[arg-type]
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
     except tarfile.ReadError:
         raise broken(f"it {how} no archive: known are zip and tar, plain or packed by gzip, bzip2 or xz") from None
     while (info := archive.next()) is not None:
