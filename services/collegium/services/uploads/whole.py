@@ -100,16 +100,10 @@ class Whole:
 
     async def _note(self) -> Upload:
         """A place in the store, then room and row: what has no row is swept away."""
-        state, size = dict(await self._store.begin(transfer_of(self.upload))), self.upload.size or 0
-        upload = self._beginnings.renew(
-            replace(
-                self.upload,
-                offset=size,
-                state=UploadState.FINISHING,
-                store_state=state,
-                replaced=await self._ends.replaced_size(self.upload),
-            )
-        )
+        size, replaced = self.upload.size or 0, await self._ends.replaced_size(self.upload)
+        state = dict(await self._store.begin(transfer_of(self.upload)))
+        finishing = replace(self.upload, offset=size, state=UploadState.FINISHING, store_state=state, replaced=replaced)
+        upload = self._beginnings.renew(finishing)
         try:
             await self._beginnings.insert(upload, size)
         except BaseException:
