@@ -63,6 +63,10 @@ export class FileCalls extends Http {
   copyFile = (group: string, source: string, target: string, replace = false): Promise<api.FileTaskOut> =>
     this.send('POST', `${of(group)}/copy`, { source, target, replace });
 
+  /** Makes a folder of what is in an archive; `target` is that folder. */
+  unpackFile = (group: string, source: string, target: string): Promise<api.FileTaskOut> =>
+    this.send('POST', `${of(group)}/unpack`, { source, target, replace: false });
+
   /** Into the trash. */
   deleteFiles = (group: string, paths: readonly string[]): Promise<api.FileTaskOut> =>
     this.send('POST', `${of(group)}/delete`, { paths });

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
 import signal
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,6 +215,73 @@ def test_a_folder_its_previews_and_a_link(page: Page, hub: Hub, tmp_path: Path) 
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_test_id("collegium-shares")).to_contain_text("revoked")
     assert (other.goto(link) or other).status == 404  # type: ignore[union-attr]
+
+
+def packed(**files: bytes) -> bytes:
+    """A zip of these."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return made.getvalue()
+
+
+def test_an_archive_becomes_a_folder(page: Page, hub: Hub) -> None:
+    token, headers = hub.token("mia"), {"Content-Type": "application/octet-stream"}
+    content = "/groups/biology/files/content?path=packed/"
+    for name, data in {
+        "field.data.zip": packed(table=b"plot,count\n1,3\n", y2026__notes=b"dry\n"),
+        "broken.zip": packed(a=b"a" * 4000)[:60],
+        "field.data/old": b"kept",
+    }.items():
+        assert hub.request("PUT", content + name, token, data, headers)[0] == 200
+    open_files(page, hub, "mia", "packed")
+    storage = page.get_by_test_id("collegium-storage")
+    row = page.locator("[role=row][data-path='packed/field.data.zip']")
+
+    # By keyboard: the next name that is free is offered, one that is taken is refused at its field.
+    row.focus()
+    page.keyboard.press("Space")
+    extract = page.get_by_test_id("collegium-files-extract")
+    expect(page.get_by_test_id("collegium-files-delete")).to_be_in_viewport(ratio=1)
+    extract.focus()
+    page.keyboard.press("Enter")
+    name = page.get_by_test_id("collegium-extract-name")
+    expect(name).to_have_value("field.data (2)")
+    expect(name).to_be_focused()
+    name.fill("field.data")
+    page.keyboard.press("Enter")
+    expect(page.locator("#clg-extract-name-error")).to_contain_text("is there already")
+    shot(page, "70-extract")
+    name.fill("unpacked")
+    page.keyboard.press("Enter")
+    made = page.locator("[role=row][data-path='packed/unpacked']")
+    expect(made).to_have_attribute("aria-selected", "true")
+    expect(made).to_be_focused()
+    expect(page.get_by_test_id("collegium-files-note")).to_contain_text("packed/unpacked: 2 files")
+    files = hub.request("GET", "/groups/biology/files/storage", token)[1]["files"]
+    expect(storage).to_contain_text(f"{files} files")
+    shot(page, "71-extracted")
+    assert hub.request("GET", f"{content}unpacked/y2026/notes", token)[1] == "dry\n"
+
+    # What is no archive is refused where it was asked for, and the focus is where it was before.
+    page.locator("[data-path='packed/broken.zip'] .clg-file-open").click()
+    details = page.get_by_test_id("collegium-file-extract")
+    details.click()
+    expect(name).to_have_value("broken")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_test_id("collegium-extract-dialog")
+    expect(dialog.get_by_role("alert").or_(page.locator("#clg-extract-name-error"))).to_be_visible()
+    shot(page, "72-extract-refused")
+    page.keyboard.press("Escape")
+    expect(details).to_be_focused()
+
+    # What is deleted hands the focus on to a row that is left.
+    page.keyboard.press("Escape")
+    expect(page.locator("[role=row][data-path='packed/broken.zip']")).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(page.locator("[data-path='packed/broken.zip']")).to_have_count(0)
+    expect(page.locator("[role=row][tabindex='0'][data-path^='packed/']")).to_be_focused()
 
 
 def test_files_open_and_save_in_jupyterlab(page: Page, hub: Hub) -> None:

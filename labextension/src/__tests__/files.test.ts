@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { counted, ending, selectionWords, sortOf } from '../files/kinds';
 import { FileList } from '../files/FileList';
@@ -133,6 +133,29 @@ describe('FileList', () => {
     expect(list.items.length).toBe(400);
     expect(list.items[1].path).toBe('f0002');
   });
+  it('waits for a look that is newer than the question', async () => {
+    const folder = new Folder(['a']);
+    let release: () => void = () => undefined;
+    const list = new FileList(
+      {
+        files: async (g, q) => {
+          const found = await folder.files(g, q);
+          await new Promise<void>(done => (release = done));
+          return found;
+        }
+      },
+      'g'
+    );
+    const first = list.open('');
+    await Promise.resolve();
+    folder.names = ['a', 'new'];
+    const second = list.refresh().then(() => list.choose(['new']));
+    await vi.waitFor(() => {
+      release();
+      expect(list.chosen.map(e => e.path)).toEqual(['new']);
+    });
+    await Promise.all([first, second]);
+  });
   it('does not mix answers to another folder in', async () => {
     const folder = new Folder(['late']);
     let release: () => void = () => undefined;
@@ -146,6 +169,15 @@ describe('FileList', () => {
     release();
     await Promise.all([slow, fast]);
     expect(list.items.map(e => e.path)).toEqual(['fast/late']);
+  });
+  it('acts on the row that has the focus, and keeps where a range starts', async () => {
+    const list = new FileList(new Folder(['a', 'b', 'c', 'd']), 'g');
+    await list.open('');
+    list.click(1, { shift: false, add: false });
+    list.reached(3);
+    expect(list.selection).toMatchObject({ at: 3, chosen: new Set(['b']) });
+    list.click(3, { shift: true, add: false });
+    expect([...list.selection.chosen]).toEqual(['b', 'c', 'd']);
   });
   it('orders large and new things first', async () => {
     const folder = new Folder(['a']);

@@ -163,11 +163,15 @@ describe('UploadQueue', () => {
     line.taken = ['a'];
     line.queue.add('g', '', dropped(file('a'), file('z')));
     await line.sent(2);
-    await line.end(0, new ApiError('refused', 'there is one', 409));
+    const [a, z] = ['a', 'z'].map(path => line.sendings.findIndex(s => s.path === path));
+    await line.end(a, new ApiError('refused', 'there is one', 409));
     line.queue.resolve(line.queue.items[0], 'replace', false);
     await line.sent(3);
     expect(line.sendings[2].replace).toBe(true);
-    await line.end(1, new ApiError('refused', 'nothing can be written here', 409));
+    let ended = 0;
+    line.queue.ended.connect(() => ended++);
+    await line.end(z, new ApiError('refused', 'nothing can be written here', 409));
+    expect(ended).toBe(1);
     expect(line.queue.items.find(i => i.path === 'z')).toMatchObject({
       state: 'Failed',
       problem: 'nothing can be written here'

@@ -19,18 +19,19 @@ export function Problem({ of, retry }: { of: unknown; retry?: () => void }): JSX
       {of instanceof ApiError && of.requestId && of.status >= 500 && (
         <p className="clg-hint">Request {of.requestId}</p>
       )}
-      <div className="clg-actions">
-        {login && (
-          <button type="button" className="clg-button clg-primary" onClick={() => window.location.reload()}>
-            Log in again
-          </button>
-        )}
-        {retry && !login && (
-          <button type="button" className="clg-button clg-small" onClick={retry}>
-            Try again
-          </button>
-        )}
-      </div>
+      {(login || retry) && (
+        <div className="clg-actions">
+          {login ? (
+            <button type="button" className="clg-button clg-primary" onClick={() => window.location.reload()}>
+              Log in again
+            </button>
+          ) : (
+            <button type="button" className="clg-button clg-small" onClick={retry}>
+              Try again
+            </button>
+          )}
+        </div>
+      )}
     </div>
   );
 }
@@ -136,19 +137,30 @@ export function Confirmed(props: {
   action?: string;
   danger?: boolean;
   disabled?: boolean;
+  /** Why it is disabled. */
+  reason?: string;
+  /** What it acts on, for those who do not see the row that it stands in. */
+  of?: string;
   testid?: string;
   className?: string;
   onConfirm: () => void;
 }): JSX.Element {
   const dialog = React.useRef<HTMLDialogElement>(null);
+  const cancel = React.useRef<HTMLButtonElement>(null);
   return (
     <>
       <button
         type="button"
         className={props.className ?? 'clg-button clg-small'}
-        disabled={props.disabled}
+        disabled={props.disabled || !!props.reason}
+        title={props.reason || undefined}
+        aria-label={props.of && `${props.label}: ${props.of}`}
         data-testid={props.testid}
-        onClick={() => dialog.current?.showModal()}
+        onClick={() => {
+          dialog.current?.showModal();
+          // The browser would choose the first button, and a second Enter would confirm.
+          cancel.current?.focus();
+        }}
       >
         {props.label}
       </button>
@@ -163,7 +175,7 @@ export function Confirmed(props: {
             >
               {props.action ?? props.label}
             </button>
-            <button type="submit" className="clg-button" autoFocus>
+            <button ref={cancel} type="submit" className="clg-button">
               Cancel
             </button>
           </div>

@@ -16,6 +16,7 @@ import { AccessSelect } from '../datasets/Grants';
 import { KINDS, onlyRead } from '../datasets/sources';
 import { errorAt, serverErrors, type FieldErrors } from '../errors';
 import { Field } from '../widgets/Field';
+import { showInvalid } from '../widgets/focus';
 
 const ID = 'clg-define';
 
@@ -27,6 +28,7 @@ export function PlatformDatasetForm({ client, groups }: { client: Client; groups
   const [own, setOwn] = React.useState<FieldErrors>({});
   const secrets = useLoad('platform-secrets', () => client.platformSecrets());
   const make = useAction();
+  const form = React.useRef<HTMLFormElement>(null);
   const told =
     make.problem instanceof ApiError ? serverErrors(make.problem.message, make.problem.details) : {};
   const errors = { ...told, ...own };
@@ -44,15 +46,20 @@ export function PlatformDatasetForm({ client, groups }: { client: Client; groups
     );
     setOwn(wrong);
     if (Object.keys(wrong).length > 0) {
+      showInvalid(form);
       return;
     }
-    await make.run(async () => {
+    const done = await make.run(async () => {
       const made = await client.defineDataset(body);
       window.location.hash = `#/datasets/${encodeURIComponent(made.name)}`;
     });
+    if (!done) {
+      showInvalid(form);
+    }
   };
   return (
     <form
+      ref={form}
       className="clg-form"
       data-testid="collegium-define-form"
       noValidate
@@ -93,7 +100,7 @@ export function PlatformDatasetForm({ client, groups }: { client: Client; groups
           data-testid="collegium-define-make"
           disabled={make.busy}
         >
-          Make the dataset
+          {make.busy ? 'Making …' : 'Make the dataset'}
         </button>
         <a className="clg-button" href="#/datasets">
           Close

@@ -12,6 +12,8 @@ import { HealthBadge, InTheWay, Tags } from '../datasets/parts';
 import { onlyRead, SOURCES, sourceErrors } from '../datasets/sources';
 import { amount } from '../datasets/words';
 import { serverErrors, type FieldErrors } from '../errors';
+import { showInvalid, useEntered } from '../widgets/focus';
+import { counted } from '../files/kinds';
 
 /** One dataset, for those who run the platform. */
 export function PlatformDatasetPage(props: {
@@ -21,7 +23,8 @@ export function PlatformDatasetPage(props: {
 }): JSX.Element {
   const { client, name } = props;
   const { value, problem, reload } = useLoad(`any-dataset/${name}`, () => client.anyDataset(name));
-  const [editing, setEditing] = React.useState(false);
+  // Null until it was opened once: afterwards the focus comes back to its button.
+  const [editing, setEditing] = React.useState<boolean | null>(null);
   const remove = useAction();
   // Health is looked at in the background right after a change.
   useAgain(value?.health.state === 'unknown', reload);
@@ -54,6 +57,7 @@ export function PlatformDatasetPage(props: {
                 <button
                   type="button"
                   className="clg-button"
+                  autoFocus={editing === false}
                   data-testid="collegium-any-edit"
                   onClick={() => setEditing(true)}
                 >
@@ -98,7 +102,7 @@ export function PlatformDatasetPage(props: {
 
 function kept(dataset: PlatformDataset): string {
   return dataset.kind === 'managed' || dataset.versions > 0
-    ? `Its files and ${dataset.versions} versions that are kept here are gone for good.`
+    ? `Its files and ${counted(dataset.versions, 'version')} that are kept here are gone for good.`
     : 'What the source holds stays there.';
 }
 
@@ -162,6 +166,9 @@ function Editor(props: {
   const [own, setOwn] = React.useState<FieldErrors>({});
   const secrets = useLoad('platform-secrets', () => client.platformSecrets());
   const save = useAction();
+  const form = React.useRef<HTMLFormElement>(null);
+  const heading = React.useRef<HTMLHeadingElement>(null);
+  useEntered(heading);
   const told =
     save.problem instanceof ApiError ? serverErrors(save.problem.message, save.problem.details) : {};
   const errors = { ...told, ...own };
@@ -170,6 +177,7 @@ function Editor(props: {
     const wrong = sourceErrors(draft.kind, draft.source);
     setOwn(wrong);
     if (Object.keys(wrong).length > 0) {
+      showInvalid(form);
       return;
     }
     const source = draftSource(draft);
@@ -187,11 +195,15 @@ function Editor(props: {
     );
     if (done) {
       onClose(true);
+    } else {
+      showInvalid(form);
     }
   };
   return (
-    <form className="clg-form" noValidate onSubmit={event => void submit(event)}>
-      <h2>Edit</h2>
+    <form ref={form} className="clg-form" noValidate onSubmit={event => void submit(event)}>
+      <h2 ref={heading} tabIndex={-1}>
+        Edit
+      </h2>
       {variables && (
         <p className="clg-hint">
           Without a variable here, those that are there stay; else they are replaced.

@@ -8,6 +8,7 @@ import { errorAt, serverErrors, type FieldErrors } from '../errors';
 import { emptySecret, secretBody, secretErrors, untouched } from '../secrets/kinds';
 import { SecretFields } from '../secrets/SecretFields';
 import { Field } from '../widgets/Field';
+import { showInvalid, useEntered } from '../widgets/focus';
 
 type Groups = PlatformSecretOut['groups'];
 const PLACES = ['name', 'kind', 'value', 'fields', 'description', 'groups'];
@@ -27,6 +28,9 @@ export function PlatformSecretForm(props: {
   const [groups, setGroups] = React.useState<Groups>(secret?.groups ?? []);
   const [own, setOwn] = React.useState<FieldErrors>({});
   const save = useAction();
+  const form = React.useRef<HTMLFormElement>(null);
+  const heading = React.useRef<HTMLHeadingElement>(null);
+  useEntered(heading);
   const told =
     save.problem instanceof ApiError ? serverErrors(save.problem.message, save.problem.details) : {};
   const errors = { ...told, ...own };
@@ -36,6 +40,7 @@ export function PlatformSecretForm(props: {
     const missing = secret && untouched(draft) ? {} : secretErrors(draft);
     setOwn(missing);
     if (Object.keys(missing).length > 0) {
+      showInvalid(form);
       return;
     }
     const done = await save.run(() =>
@@ -48,16 +53,21 @@ export function PlatformSecretForm(props: {
     );
     if (done) {
       props.onDone(name.trim());
+    } else {
+      showInvalid(form);
     }
   };
   return (
     <form
+      ref={form}
       className="clg-form clg-card"
       data-testid="collegium-platform-secret-form"
       noValidate
       onSubmit={event => void submit(event)}
     >
-      <h3>{secret ? `Secret ${secret.name}` : 'New secret'}</h3>
+      <h3 ref={heading} tabIndex={-1}>
+        {secret ? `Secret ${secret.name}` : 'New secret'}
+      </h3>
       {!placed && <Problem of={save.problem} />}
       {!secret && (
         <Field id="clg-platform-secret-name" title="Name" required error={errorAt(errors, 'name', true)}>

@@ -90,6 +90,7 @@ export function PlatformSecrets({ client, groups }: { client: Client; groups: Gr
                   label="Delete"
                   className="clg-link"
                   testid="collegium-platform-secret-delete"
+                  of={row.name}
                   question={
                     row.used_by
                       ? `Delete ${row.name}? It is ${usedBy(row.used_by, row.uses)}, and goes only when nothing wants it any more.`

@@ -3,7 +3,6 @@ import * as React from 'react';
 import type { DatasetProps } from './DatasetView';
 import { Grants } from './Grants';
 import { onlyRead } from './sources';
-import { ACCESS } from './words';
 
 /** Which groups have it, and how. */
 export function AccessTab({ actions, client, group, dataset, reload }: DatasetProps): JSX.Element {
@@ -11,8 +10,8 @@ export function AccessTab({ actions, client, group, dataset, reload }: DatasetPr
   if (!dataset.mine || !dataset.grants) {
     return (
       <p data-testid="collegium-grant-own">
-        This group has it to {dataset.access === 'ro' ? 'read' : 'read and write'} ({ACCESS[dataset.access]}).
-        It belongs to {dataset.owner ? `group ${dataset.owner}` : 'the platform'}, whose admins grant it.
+        This group may {dataset.access === 'ro' ? 'only read it' : 'read and write it'}. It belongs to{' '}
+        {dataset.owner ? `group ${dataset.owner}` : 'the platform'}, whose admins grant it.
       </p>
     );
   }

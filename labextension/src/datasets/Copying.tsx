@@ -3,6 +3,7 @@ import * as React from 'react';
 import { Problem } from '../accounts/parts';
 import type { FileTaskOut } from '../api';
 import type { Client } from '../client';
+import { counted } from '../files/kinds';
 import { shareOf, Work } from '../files/work';
 import { bytes } from '../format';
 import { useSignal } from '../hooks';
@@ -46,8 +47,8 @@ export function Copying(props: {
 function Progress({ task }: { task: FileTaskOut }): JSX.Element {
   const share = shareOf(task);
   const text = task.total
-    ? `${task.done.files} of ${task.total.files} files, ${bytes(task.done.bytes)} of ${bytes(task.total.bytes)}`
-    : `${task.done.files} files, ${bytes(task.done.bytes)}`;
+    ? `${task.done.files} of ${counted(task.total.files, 'file')}, ${bytes(task.done.bytes)} of ${bytes(task.total.bytes)}`
+    : `${counted(task.done.files, 'file')}, ${bytes(task.done.bytes)}`;
   return (
     <div className="clg-copying" role="status" data-testid="collegium-dataset-copying">
       <span>Copying: {text}</span>

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { usePages } from '../accounts/load';
+import { Listed } from '../accounts/parts';
 import { FilesView } from '../files/FilesView';
 import type { DatasetProps } from './DatasetView';
 import { useDatasetNews } from './news';
@@ -26,11 +27,14 @@ export function DataTab(
   const version = props.version ?? (nowhere ? (ready[0]?.number ?? null) : null);
   if (nowhere && version === null) {
     return (
-      <p className="clg-empty" data-testid="collegium-dataset-nothing">
-        {versions.items === null
-          ? 'Loading …'
-          : 'Nothing of the repository is here yet: make a version, and its files are fetched.'}
-      </p>
+      <Listed
+        items={versions.items && []}
+        problem={versions.problem}
+        retry={versions.reload}
+        empty="Nothing of the repository is here yet: make a version, and its files are fetched."
+      >
+        {null}
+      </Listed>
     );
   }
   const path = pathOf(name, version);

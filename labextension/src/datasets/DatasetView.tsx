@@ -6,24 +6,26 @@ import type { Actions } from '../actions';
 import type { DatasetDetail } from '../api';
 import type { Client } from '../client';
 import type { DatasetTab } from '../host';
-import { useSignal } from '../hooks';
+import { age } from '../format';
+import { useNow, useSignal } from '../hooks';
+import { tabId, Tabs, type Tab } from '../widgets/Tabs';
 import { AccessTab } from './AccessTab';
 import { Copying } from './Copying';
 import { DataTab } from './DataTab';
 import { InformationTab } from './InformationTab';
-import { useDatasetNews } from './news';
+import { FILE_NEWS, useDatasetNews } from './news';
 import { AccessBadge, CopyText, HealthBadge, Tags } from './parts';
 import { hasVersions, SOURCES } from './sources';
 import { UsesTab } from './UsesTab';
 import { VersionsTab } from './VersionsTab';
 import { addresses, amount } from './words';
 
-const TABS: readonly [DatasetTab, string][] = [
-  ['data', 'Data'],
-  ['versions', 'Versions'],
-  ['uses', 'Uses'],
-  ['access', 'Access'],
-  ['information', 'Information']
+const TABS: readonly Tab<DatasetTab>[] = [
+  { id: 'data', title: 'Data' },
+  { id: 'versions', title: 'Versions' },
+  { id: 'uses', title: 'Uses' },
+  { id: 'access', title: 'Access' },
+  { id: 'information', title: 'Information' }
 ];
 
 export interface DatasetProps {
@@ -50,7 +52,7 @@ export function DatasetView(props: {
   const { actions, client, group, name, onTab } = props;
   useSignal(actions.session.changed);
   const { value, problem, reload } = useLoad(`dataset/${group}/${name}`, () => client.dataset(group, name));
-  useDatasetNews(actions, reload);
+  useDatasetNews(actions, reload, FILE_NEWS);
   const [tab, setTab] = React.useState<DatasetTab>(props.tab ?? 'data');
   const [version, setVersion] = React.useState<number | null>(null);
   React.useEffect(() => setTab(props.tab ?? 'data'), [props.tab]);
@@ -67,19 +69,22 @@ export function DatasetView(props: {
       </p>
     );
   }
+  const id = `clg-dataset-${name}`;
   const rest: DatasetProps = { actions, client, group, dataset: value, reload };
   return (
     <div className="clg-dataset" data-testid="collegium-dataset" data-dataset={name}>
       <Header {...rest} version={tab === 'data' ? version : null} />
       <Problem of={problem} retry={reload} />
       {props.copying && <Copying client={client} group={group} id={props.copying} onDone={reload} />}
-      <Tabs tab={tab} onTab={show} name={name} />
-      <div
-        className="clg-dataset-panel"
-        role="tabpanel"
-        id={`clg-dataset-panel-${name}`}
-        aria-labelledby={`clg-dataset-tab-${name}-${tab}`}
-      >
+      <Tabs
+        id={id}
+        label="Parts of the dataset"
+        tabs={TABS}
+        chosen={tab}
+        testid="collegium-dataset-tab"
+        onTab={show}
+      />
+      <div className="clg-dataset-panel" role="tabpanel" id={`${id}-panel`} aria-labelledby={tabId(id, tab)}>
         {tab === 'data' && <DataTab {...rest} version={version} onVersion={setVersion} />}
         {tab === 'versions' && (
           <VersionsTab
@@ -121,7 +126,9 @@ function Header(props: DatasetProps & { version: number | null }): JSX.Element {
         </div>
         <div>
           <dt>Holds</dt>
-          <dd>{amount(dataset) ?? 'not counted'}</dd>
+          <dd>
+            {amount(dataset) ?? 'not counted'} <Counted dataset={dataset} />
+          </dd>
         </div>
         {hasVersions(dataset.kind) && (
           <div>
@@ -150,40 +157,9 @@ function Header(props: DatasetProps & { version: number | null }): JSX.Element {
   );
 }
 
-function Tabs(props: { tab: DatasetTab; name: string; onTab: (tab: DatasetTab) => void }): JSX.Element {
-  const { tab, name, onTab } = props;
-  const buttons = React.useRef<Partial<Record<DatasetTab, HTMLButtonElement | null>>>({});
-  const onKey = (event: React.KeyboardEvent) => {
-    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    if (step) {
-      const at = TABS.findIndex(([id]) => id === tab);
-      const next = TABS[(at + step + TABS.length) % TABS.length][0];
-      onTab(next);
-      buttons.current[next]?.focus();
-      event.preventDefault();
-    }
-  };
-  return (
-    <div className="clg-tabs" role="tablist" aria-label="Parts of the dataset" onKeyDown={onKey}>
-      {TABS.map(([id, label]) => (
-        <button
-          key={id}
-          ref={node => {
-            buttons.current[id] = node;
-          }}
-          type="button"
-          role="tab"
-          id={`clg-dataset-tab-${name}-${id}`}
-          aria-selected={id === tab}
-          aria-controls={`clg-dataset-panel-${name}`}
-          tabIndex={id === tab ? 0 : -1}
-          className="clg-tab"
-          data-testid={`collegium-dataset-tab-${id}`}
-          onClick={() => onTab(id)}
-        >
-          {label}
-        </button>
-      ))}
-    </div>
-  );
+/** The service counts in the background, so that the figure may be older than what was done just now. */
+function Counted({ dataset }: { dataset: DatasetDetail }): JSX.Element | null {
+  const now = useNow(30_000);
+  const at = dataset.kind === 'managed' && dataset.size !== null ? dataset.health.checked_at : null;
+  return at ? <span className="clg-hint">counted {age(at, now)}</span> : null;
 }

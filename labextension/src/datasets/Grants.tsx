@@ -70,6 +70,7 @@ export function Grants(props: {
                       label="Revoke"
                       className="clg-link"
                       testid="collegium-grant-revoke"
+                      of={grant.group === EVERY ? 'every group' : grant.group}
                       question={`Take it away from ${grant.group === EVERY ? 'every group' : grant.group}? What runs keeps it until it ends; what starts later is without it.`}
                       danger
                       disabled={change.busy}

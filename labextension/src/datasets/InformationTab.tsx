@@ -3,10 +3,12 @@ import * as React from 'react';
 import { useAction } from '../accounts/load';
 import { Confirmed, Problem, Time } from '../accounts/parts';
 import { ApiError } from '../client';
+import { counted } from '../files/kinds';
 import { serverErrors, type FieldErrors } from '../errors';
 import type { DatasetProps } from './DatasetView';
 import { hasPlace } from './draft';
 import { AboutFields } from './Fields';
+import { showInvalid, useEntered } from '../widgets/focus';
 import { InTheWay } from './parts';
 import { SOURCES } from './sources';
 
@@ -14,7 +16,8 @@ import { SOURCES } from './sources';
 export function InformationTab(props: DatasetProps & { onGone: () => void }): JSX.Element {
   const { actions, dataset, client, group } = props;
   const { session } = actions;
-  const [editing, setEditing] = React.useState(false);
+  // Null until it was opened once: afterwards the focus comes back to its button.
+  const [editing, setEditing] = React.useState<boolean | null>(null);
   const remove = useAction();
   const fixed = dataset.managed_by === 'file';
   const may = dataset.mine && !fixed && !session.denied('dataset.edit');
@@ -57,6 +60,7 @@ export function InformationTab(props: DatasetProps & { onGone: () => void }): JS
           <button
             type="button"
             className="clg-button"
+            autoFocus={editing === false}
             data-testid="collegium-dataset-edit"
             onClick={() => setEditing(true)}
           >
@@ -68,7 +72,7 @@ export function InformationTab(props: DatasetProps & { onGone: () => void }): JS
             label="Delete the dataset"
             className="clg-button"
             testid="collegium-dataset-delete"
-            question={`Delete ${dataset.name} with its ${dataset.versions} versions? Groups that have it lose it; what was kept here is gone for good.`}
+            question={`Delete ${dataset.name} with its ${counted(dataset.versions, 'version')}? Groups that have it lose it; what was kept here is gone for good.`}
             action="Delete it"
             danger
             disabled={remove.busy}
@@ -108,6 +112,8 @@ function Editor(props: DatasetProps & { onClose: () => void }): JSX.Element {
     licence: dataset.licence
   });
   const save = useAction();
+  const form = React.useRef<HTMLFormElement>(null);
+  useEntered(form, 'input');
   const errors: FieldErrors =
     save.problem instanceof ApiError ? serverErrors(save.problem.message, save.problem.details) : {};
   const submit = async (event: React.FormEvent) => {
@@ -124,10 +130,12 @@ function Editor(props: DatasetProps & { onClose: () => void }): JSX.Element {
     if (done) {
       props.reload();
       props.onClose();
+    } else {
+      showInvalid(form);
     }
   };
   return (
-    <form className="clg-form clg-bare-form" noValidate onSubmit={event => void submit(event)}>
+    <form ref={form} className="clg-form clg-bare-form" noValidate onSubmit={event => void submit(event)}>
       <AboutFields
         id="clg-edit-dataset"
         about={about}

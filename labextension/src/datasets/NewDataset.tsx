@@ -6,6 +6,7 @@ import type { Actions } from '../actions';
 import type { DatasetDetail } from '../api';
 import { ApiError, type Client } from '../client';
 import { errorAt, serverErrors, type FieldErrors } from '../errors';
+import { showInvalid } from '../widgets/focus';
 import { allDatasets } from './all';
 import { emptyDataset, hasPlace, toDataset, type DatasetDraft } from './draft';
 import { AboutFields, KindChoices, NameField, SourceFields } from './Fields';
@@ -40,11 +41,8 @@ export function NewDataset(props: {
     event.preventDefault();
     const { body, errors: wrong } = toDataset(draft);
     setOwn(wrong);
-    // After React has drawn the errors.
-    const look = () =>
-      setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), 50);
     if (Object.keys(wrong).length > 0) {
-      look();
+      showInvalid(form);
       return;
     }
     const done = await create.run(async () => {
@@ -54,7 +52,7 @@ export function NewDataset(props: {
       props.onMade(made);
     });
     if (!done) {
-      look();
+      showInvalid(form);
     }
   };
   const denied = actions.session.denied('dataset.create');

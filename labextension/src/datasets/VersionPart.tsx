@@ -3,6 +3,7 @@ import * as React from 'react';
 import { useLoad, usePages } from '../accounts/load';
 import { Listed, More, Problem, Table } from '../accounts/parts';
 import type { TableOut, VersionOut } from '../api';
+import { counted } from '../files/kinds';
 import { bytes } from '../format';
 import type { DatasetProps } from './DatasetView';
 import { CopyText } from './parts';
@@ -64,13 +65,14 @@ export function VersionPart(props: DatasetProps & { version: VersionOut }): JSX.
 }
 
 function TablePart({ table }: { table: TableOut }): JSX.Element {
-  const rows = table.rows === null ? '' : `, ${table.rows.toLocaleString('en')} rows`;
+  const rows = table.rows === null ? '' : `, ${counted(table.rows, 'row')}`;
   return (
     <div className="clg-sample" data-testid="collegium-version-table">
       <h4>
         <code className="clg-path">{table.path}</code>{' '}
         <span className="clg-hint">
-          {table.columns.length} columns{rows}
+          {counted(table.columns.length, 'column')}
+          {rows}
         </span>
       </h4>
       <div className="clg-table-wrap" tabIndex={0} aria-label={`First rows of ${table.path}`}>
@@ -120,7 +122,7 @@ function Manifest(props: DatasetProps & { version: VersionOut }): JSX.Element {
       data-testid="collegium-manifest"
       onToggle={e => e.currentTarget.open && setSeen(true)}
     >
-      <summary>All {props.version.files.toLocaleString('en')} files with their checksums</summary>
+      <summary>{counted(props.version.files, 'file')} with checksums</summary>
       {seen && <Lines {...props} />}
     </details>
   );

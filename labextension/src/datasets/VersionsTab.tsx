@@ -5,14 +5,13 @@ import { Badge, Confirmed, Listed, More, Problem, Table, Time } from '../account
 import { ApiError } from '../client';
 import type { VersionOut } from '../api';
 import { errorAt, serverErrors } from '../errors';
-import { bytes } from '../format';
 import { Field } from '../widgets/Field';
 import type { DatasetProps } from './DatasetView';
 import { useAgain, useDatasetNews } from './news';
 import { InTheWay } from './parts';
 import { hasVersions } from './sources';
 import { VersionPart } from './VersionPart';
-import { VERSION_TONE } from './words';
+import { amount, VERSION_TONE } from './words';
 
 /** Snapshots that never change. */
 export function VersionsTab(props: DatasetProps & { onFiles: (number: number) => void }): JSX.Element {
@@ -109,9 +108,7 @@ function Row(props: {
           </div>
         )}
       </td>
-      <td className="clg-number">
-        {ready ? `${version.files.toLocaleString('en')} files, ${bytes(version.size)}` : '–'}
-      </td>
+      <td className="clg-number">{ready ? amount(version) : '–'}</td>
       <td>
         <Time at={version.created_at} />
         <div className="clg-hint">by {version.created_by}</div>
@@ -144,6 +141,7 @@ function Row(props: {
             label="Delete"
             className="clg-link"
             testid="collegium-version-delete"
+            of={`version ${number}`}
             question={`Delete version ${number}? Jobs that ask for it later fail; its number is not given again.`}
             action="Delete it"
             danger

@@ -3,28 +3,30 @@
 import * as React from 'react';
 
 import type { Actions } from '../actions';
+import { Soon } from '../soon';
 
-/** Calls back, not too often, when a dataset may have changed. */
-export function useDatasetNews(actions: Actions, act: () => void): void {
+/** What may change how much a dataset holds. */
+export const FILE_NEWS: readonly string[] = ['dataset', 'file', 'upload'];
+const NEWS: readonly string[] = ['dataset'];
+
+/** Calls back, not too often, when a dataset, or something else of these kinds, may have changed. */
+export function useDatasetNews(actions: Actions, act: () => void, kinds = NEWS): void {
   const latest = React.useRef(act);
   latest.current = act;
   React.useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = new Soon(() => latest.current(), 400);
     const { objectsChanged } = actions.session;
     const slot = (_: unknown, change: { kind: string } | null) => {
-      if (change === null || change.kind === 'dataset') {
-        timer ??= setTimeout(() => {
-          timer = undefined;
-          latest.current();
-        }, 400);
+      if (change === null || kinds.includes(change.kind)) {
+        soon.ask();
       }
     };
     objectsChanged.connect(slot);
     return () => {
       objectsChanged.disconnect(slot);
-      clearTimeout(timer);
+      soon.dispose();
     };
-  }, [actions]);
+  }, [actions, kinds]);
 }
 
 /** Calls back again and again while `active`: what is made in the background says nothing by itself. */

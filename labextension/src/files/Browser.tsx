@@ -3,13 +3,15 @@ import * as React from 'react';
 import { Problem, Search } from '../accounts/parts';
 import { Crumbs } from './Crumbs';
 import { Details } from './Details';
+import { ExtractDialog } from './ExtractDialog';
 import { FileGrid } from './FileGrid';
 import type { FilesModel } from './FilesModel';
 import type { FilesProps } from './FilesView';
 import { FolderPicker } from './FolderPicker';
 import { FileIcon } from './icons';
 import { opensInLab } from './kinds';
-import { DATASETS, join, parentOf } from './paths';
+import { DATASETS, parentOf } from './paths';
+import { usePlace } from './place';
 import { ShareDialog } from './ShareDialog';
 import { NewFolderField, Toolbar, type Asked } from './Toolbar';
 import { bringsFiles, entriesOf, walk } from './uploads/drop';
@@ -35,6 +37,16 @@ export function Browser(
       setShown('');
     }
   }, [items, loaded, cursor, search, shown]);
+  const root = React.useRef<HTMLDivElement>(null);
+  const place = usePlace(
+    () =>
+      root.current?.querySelector<HTMLElement>('[role="row"][tabindex="0"]') ??
+      (loaded ? root.current?.querySelector<HTMLElement>('.clg-files-bar button:enabled') : null)
+  );
+  const closeDetails = () => {
+    root.current?.querySelector<HTMLElement>(`[role="row"][data-path="${CSS.escape(shown)}"]`)?.focus();
+    setShown('');
+  };
   const go = (to: string) => {
     setShown('');
     setRenaming(null);
@@ -55,6 +67,8 @@ export function Browser(
   const locked = model.locked || model.denied('file.upload');
   return (
     <div
+      ref={root}
+      {...place}
       className={`clg-browser${over ? ' clg-drop-here' : ''}`}
       data-testid="collegium-file-drop"
       onDragOver={event => {
@@ -121,8 +135,9 @@ export function Browser(
           <Details
             model={model}
             path={shown}
-            onClose={() => setShown('')}
+            onClose={closeDetails}
             onShare={entry => setAsked({ share: entry })}
+            onExtract={entry => setAsked({ extract: entry })}
           />
         )}
       </div>
@@ -147,9 +162,14 @@ function Dialogs(props: { model: FilesModel; asked: Asked | null; onClose: () =>
     const paths = model.list.chosen.map(e => e.path);
     return <FolderPicker model={model} verb={asked} paths={paths} onClose={onClose} />;
   }
-  return asked && typeof asked === 'object' ? (
+  if (!asked || typeof asked === 'string') {
+    return null;
+  }
+  return 'share' in asked ? (
     <ShareDialog model={model} entry={asked.share} onClose={onClose} />
-  ) : null;
+  ) : (
+    <ExtractDialog model={model} entry={asked.extract} onClose={onClose} />
+  );
 }
 
 function Empty({ model, locked }: { model: FilesModel; locked: string }): JSX.Element | null {
@@ -185,12 +205,12 @@ function Empty({ model, locked }: { model: FilesModel; locked: string }): JSX.El
 
 function words({ list }: FilesModel, locked: string): string {
   if (list.search) {
-    return `Nothing below ${join(list.path, '') || 'here'} has “${list.search}” in its name.`;
+    return `Nothing was found for “${list.search}” in ${list.path ? `“${list.path}”` : 'the top folder'} and below.`;
   }
   if (list.path === DATASETS) {
     return 'The group has no datasets whose files can be browsed here.';
   }
   return locked
     ? 'This folder is empty.'
-    : 'This folder is empty. Drop files or folders here, or press Upload.';
+    : 'This folder is empty. Drop files or folders here, or press “Upload files”.';
 }

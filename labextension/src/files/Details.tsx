@@ -6,7 +6,7 @@ import { bytes } from '../format';
 import { Icon } from '../icon';
 import type { FilesModel } from './FilesModel';
 import { FileIcon, ToolButton } from './icons';
-import { sortOf, WORDS } from './kinds';
+import { isArchive, sortOf, WORDS } from './kinds';
 import { uri } from './paths';
 import { PreviewPart } from './PreviewPart';
 import type { Entry, EntryDetail } from './wire';
@@ -17,10 +17,21 @@ export function Details(props: {
   path: string;
   onClose: () => void;
   onShare: (entry: Entry) => void;
+  onExtract: (entry: Entry) => void;
 }): JSX.Element {
   const { model, path } = props;
   const { group, client } = model;
   const { value, problem, reload } = useLoad(`entry/${group}/${path}`, () => client.fileEntry(group, path));
+  // Somebody may have put another file in its place.
+  const etag = model.list.items.find(e => e.path === path)?.etag ?? '';
+  const told = React.useRef('');
+  told.current = value?.etag ?? '';
+  React.useEffect(() => {
+    // Only when the list has news: it may also be the older of the two.
+    if (etag && told.current && etag !== told.current) {
+      reload();
+    }
+  }, [etag, reload]);
   const heading = React.useRef<HTMLHeadingElement>(null);
   React.useEffect(() => heading.current?.focus(), [path]);
   return (
@@ -56,6 +67,7 @@ function Body(props: {
   model: FilesModel;
   entry: EntryDetail;
   onShare: (entry: Entry) => void;
+  onExtract: (entry: Entry) => void;
 }): JSX.Element {
   const { model, entry } = props;
   const { host } = model.actions;
@@ -82,10 +94,19 @@ function Body(props: {
         <ToolButton
           icon="share"
           label="Share"
-          denied={model.denied('share.create')}
+          denied={model.unshared(entry)}
           testid="collegium-file-share"
           onClick={() => props.onShare(entry)}
         />
+        {isArchive(entry) && (
+          <ToolButton
+            icon="extract"
+            label="Extract"
+            denied={model.locked}
+            testid="collegium-file-extract"
+            onClick={() => props.onExtract(entry)}
+          />
+        )}
       </div>
       {file && (
         <div className="clg-file-details-preview" data-testid="collegium-preview" data-kind={entry.preview}>
@@ -125,7 +146,7 @@ function Body(props: {
           </div>
         )}
       </dl>
-      {file && <Checksum model={model} entry={entry} />}
+      {file && <Checksum key={entry.etag} model={model} entry={entry} />}
       {entry.mounted_at && (
         <div className="clg-file-details-copy">
           <h4>Path in servers and jobs</h4>

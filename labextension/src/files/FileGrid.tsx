@@ -79,7 +79,7 @@ export function FileGrid(props: Props): JSX.Element {
       list.toggle(at);
     } else if (onRow && event.key === 'F2' && !model.locked) {
       props.onRename(items[at].path);
-    } else if (onRow && event.key === 'Delete' && !model.locked) {
+    } else if (onRow && event.key === 'Delete' && !model.locked && !model.denied('file.delete')) {
       if (!selection.chosen.has(items[at].path)) {
         list.choose([items[at].path]);
       }
@@ -105,6 +105,13 @@ export function FileGrid(props: Props): JSX.Element {
       aria-rowcount={list.cursor ? -1 : items.length + 1}
       aria-busy={!list.loaded || list.busy}
       onKeyDown={onKeyDown}
+      // Keys act on the row that has the focus, however it got there.
+      onFocus={event => {
+        const row = event.target.closest<HTMLElement>('[data-index]');
+        if (row) {
+          list.reached(Number(row.dataset.index));
+        }
+      }}
     >
       <Head model={model} />
       <div

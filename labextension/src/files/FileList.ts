@@ -32,7 +32,7 @@ export class FileList {
   private scope = new AbortController();
   private keys: string[] = [];
   private seen: Span = { start: 0, end: 0 };
-  private refreshing = false;
+  private refreshing: Promise<void> | null = null;
   private again = false;
 
   constructor(
@@ -91,6 +91,13 @@ export class FileList {
     this.select(moved(this.selection, this.keys, to, shift));
   }
 
+  /** The focus has gone to this row by itself, as with a click on what is in it; ranges start where they did. */
+  reached(index: number): void {
+    if (index !== this.selection.at) {
+      this.select({ ...this.selection, at: index });
+    }
+  }
+
   /** All that is loaded, or nothing. */
   chooseAll(all: boolean): void {
     this.select({ ...this.selection, chosen: new Set(all ? this.keys : []) });
@@ -122,12 +129,17 @@ export class FileList {
   }
 
   /** Asks again for what was loaded, as far as it makes sense; what is far below stays as it was. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
     if (this.refreshing) {
+      // What is being read may be older than what is asked for: whoever asks waits for the look after it.
       this.again = true;
-      return;
+      return this.refreshing;
     }
-    this.refreshing = true;
+    this.refreshing = this.read();
+    return this.refreshing;
+  }
+
+  private async read(): Promise<void> {
     do {
       this.again = false;
       const fresh: Entry[] = [];
@@ -146,7 +158,7 @@ export class FileList {
         this._changed.emit();
       }
     } while (this.again);
-    this.refreshing = false;
+    this.refreshing = null;
     if (this.seen.end > this.items.length) {
       void this.more();
     }
@@ -177,10 +189,6 @@ export class FileList {
     this.busy = false;
     this.problem = null;
     this._changed.emit();
-    if (this.refreshing) {
-      this.again = true;
-      return;
-    }
     await this.refresh();
   }
 

@@ -3,17 +3,19 @@
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Actions } from '../actions';
-import { ApiError, type Client } from '../client';
-import { receive, targetOf, type Download } from './download';
+import { ApiError, messageOf, type Client } from '../client';
+import { Soon } from '../soon';
+import { Downloads } from './downloads';
 import { FileList } from './FileList';
 import { counted } from './kinds';
-import { join, nameOf, outermost, parentOf } from './paths';
+import { DATASETS, join, nameOf, outermost, parentOf, within } from './paths';
 import { transfer } from './transfer';
+import { undelete } from './undelete';
 import { queueOf } from './uploads/open';
 import type { Choice } from './uploads/item';
 import type { UploadQueue } from './uploads/queue';
 import type { Entry, Storage, Task, Trashed, Upload } from './wire';
-import { Work } from './work';
+import { verbOf, Work } from './work';
 
 /** Something to answer before work goes on. */
 export interface NameQuestion {
@@ -32,9 +34,9 @@ export class FilesModel {
   readonly list: FileList;
   readonly work: Work;
   readonly queue: UploadQueue;
+  readonly downloads: Downloads;
   storage: Storage | null = null;
   unfinished: Upload[] = [];
-  downloads: Download[] = [];
   /** What has just been done, and how it is undone. */
   note: Note | null = null;
   problem: unknown = null;
@@ -43,9 +45,11 @@ export class FilesModel {
   dragged: string[] = [];
 
   private readonly _changed = new Signal<this, void>(this);
-  private counter = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private landing: ReturnType<typeof setTimeout> | undefined;
+  /** Many that end together cost one look. */
+  private readonly soon = new Soon(() => this.refresh(), 500);
+  private looked = false;
+  private telling = false;
 
   constructor(
     readonly actions: Actions,
@@ -55,19 +59,21 @@ export class FilesModel {
     this.list = new FileList(client, group);
     this.work = new Work(client, group);
     this.queue = queueOf(client);
+    this.downloads = new Downloads(client, group, soon => (soon ? this.later() : this.emit()));
     this.list.changed.connect(this.emit, this);
     this.work.changed.connect(this.emit, this);
     this.queue.changed.connect(this.emit, this);
-    this.queue.landed.connect(this.onLanded, this);
+    this.queue.ended.connect(this.onQueue, this);
     actions.session.objectsChanged.connect(this.onObjects, this);
   }
 
   dispose(): void {
     clearTimeout(this.timer);
+    this.soon.dispose();
     this.list.dispose();
     this.work.dispose();
     this.queue.changed.disconnect(this.emit, this);
-    this.queue.landed.disconnect(this.onLanded, this);
+    this.queue.ended.disconnect(this.onQueue, this);
     this.actions.session.objectsChanged.disconnect(this.onObjects, this);
     Signal.clearData(this);
   }
@@ -86,6 +92,12 @@ export class FilesModel {
     return denied || (this.list.loaded && !this.list.writable ? 'What is here can only be read.' : '');
   }
 
+  /** Why no link to it can be made, or empty. */
+  unshared(entry: Pick<Entry, 'path'>): string {
+    const inside = within(entry.path, DATASETS) ? 'What is in a dataset is shared by granting it.' : '';
+    return this.denied('share.create') || inside;
+  }
+
   async start(path: string): Promise<void> {
     this.note = null;
     void this.lookAround();
@@ -95,9 +107,12 @@ export class FilesModel {
   /** Storage, unfinished uploads and work of others. */
   async lookAround(): Promise<void> {
     const { client, group } = this;
+    // Of what runs when the page opens nobody else here tells how it ended.
+    const before = !this.looked;
+    this.looked = true;
     await Promise.allSettled([
       client.storage(group).then(storage => (this.storage = storage)),
-      this.work.find(() => void this.refresh()),
+      this.work.find((task, problem) => this.onFound(task, before ? problem : undefined)),
       client.uploads(group).then(({ items }) => {
         this.unfinished = items.filter(u => u.state === 'Open' && u.user === client.page.user);
       })
@@ -113,6 +128,25 @@ export class FilesModel {
 
   async refresh(): Promise<void> {
     await Promise.all([this.list.refresh(), this.lookAround()]);
+  }
+
+  /** After something of ours: whatever else shows these files, or how much there is, need not wait for word of it. */
+  async settle(): Promise<void> {
+    this.telling = true;
+    this.actions.session.touch(null, 'file');
+    this.telling = false;
+    await this.refresh();
+  }
+
+  /** Work that was begun beside this page's own: shown until it ends. */
+  async finish(task: Task): Promise<void> {
+    await this.attempt(() => this.work.follow(task));
+    await this.settle();
+  }
+
+  say(text: string): void {
+    this.note = { text };
+    this._changed.emit();
   }
 
   dismiss(): void {
@@ -162,7 +196,7 @@ export class FilesModel {
       const where = folder ? `“${nameOf(folder)}”` : 'the top folder';
       this.note = { text: `${verb === 'move' ? 'Moved' : 'Copied'} ${counted(count, 'item')} to ${where}.` };
     }
-    await this.refresh();
+    await this.settle();
   }
 
   /** What is to be done about a name that is taken; null: nothing more. */
@@ -193,36 +227,20 @@ export class FilesModel {
       }
     });
     if (done) {
-      const what = paths.length === 1 ? `“${nameOf(paths[0])}”` : counted(paths.length, 'item');
-      this.note = {
-        text: `${what} ${paths.length === 1 ? 'is' : 'are'} in the trash.`,
-        undo: () => this.undelete(paths)
-      };
+      const what = paths.length === 1 ? `“${nameOf(paths[0])}” is` : `${counted(paths.length, 'item')} are`;
+      this.note = { text: `${what} in the trash.`, undo: () => this.undelete(paths) };
     }
-    await this.refresh();
+    await this.settle();
   }
 
   private async undelete(paths: readonly string[]): Promise<void> {
     this.note = null;
     await this.attempt(async () => {
-      const wanted = new Set(paths);
-      let cursor: string | undefined;
-      do {
-        const page = await this.client.trash(this.group, cursor);
-        for (const one of page.items) {
-          // The latest first: what was deleted under this name before stays where it is.
-          if (wanted.delete(one.path)) {
-            await this.restore(one);
-          }
-        }
-        cursor = page.next_cursor ?? undefined;
-      } while (cursor && wanted.size > 0);
-      this.note = {
-        text:
-          wanted.size > 0 ? `${counted(wanted.size, 'item')} not found in the trash.` : 'Back where it was.'
-      };
+      const missing = await undelete(this, paths);
+      const text = missing > 0 ? `${counted(missing, 'item')} not found in the trash.` : 'Back where it was.';
+      this.note = { text };
     });
-    await this.refresh();
+    await this.settle();
   }
 
   async restore(trashed: Trashed, path: string | null = null): Promise<Task> {
@@ -231,31 +249,7 @@ export class FilesModel {
 
   /** One file as it is; several, and folders, as a zip. */
   async download(entries: readonly Entry[]): Promise<void> {
-    const single = entries.length === 1 && entries[0].kind === 'file' ? entries[0] : null;
-    const name =
-      single?.name ?? `${entries.length === 1 ? entries[0].name : nameOf(this.list.path) || this.group}.zip`;
-    await this.attempt(async () => {
-      // Nobody knows how much is in a folder.
-      const size = entries.some(e => e.kind === 'folder')
-        ? null
-        : entries.reduce((sum, e) => sum + e.size, 0);
-      const target = await targetOf(name, size);
-      const scope = new AbortController();
-      const row: Download = { key: ++this.counter, name, received: 0, total: single?.size ?? null, scope };
-      this.downloads = [...this.downloads, row];
-      this._changed.emit();
-      try {
-        const response = single
-          ? await this.client.fileContent(this.group, single.path, { signal: scope.signal })
-          : await this.client.fileArchive(this.group, outermost(entries.map(e => e.path)), scope.signal);
-        await receive(response, name, target, received => {
-          row.received = received;
-          this.later();
-        });
-      } finally {
-        this.downloads = this.downloads.filter(d => d !== row);
-      }
-    });
+    await this.attempt(() => this.downloads.run(entries, this.list.path));
   }
 
   /** The rest of an upload that was begun before, from the same file. */
@@ -283,18 +277,23 @@ export class FilesModel {
     }, 250);
   }
 
-  private onLanded(_: unknown, { group }: { group: string; path: string }): void {
+  private onFound(task: Task, problem: unknown): void {
+    if (problem && task.user === this.client.page.user) {
+      const what = `${verbOf(task.kind)} “${nameOf(task.source) || task.source}”`;
+      this.problem = new Error(`${what} failed: ${messageOf(problem)}`);
+    }
+    void this.settle();
+  }
+
+  private onQueue(_: unknown, { group }: { group: string }): void {
     if (group === this.group) {
-      this.landing ??= setTimeout(() => {
-        this.landing = undefined;
-        void this.refresh();
-      }, 500);
+      this.soon.ask();
     }
   }
 
   private onObjects(_: unknown, change: { kind: string } | null): void {
-    if (change === null || change.kind === 'file') {
-      void this.refresh();
+    if (!this.telling && (change === null || change.kind === 'file' || change.kind === 'upload')) {
+      this.soon.ask();
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Actions } from '../actions';
 import type { Client } from '../client';
 import { useSignal } from '../hooks';
 import { Icon } from '../icon';
+import { tabId, Tabs } from '../widgets/Tabs';
 import { Browser } from './Browser';
 import { FilesModel } from './FilesModel';
 import { NameDialog } from './NameDialog';
@@ -15,10 +16,10 @@ import { TrashView } from './TrashView';
 import { Trays } from './Trays';
 
 type Part = 'files' | 'trash' | 'links';
-const PARTS: readonly { part: Part; title: string; operation: string }[] = [
-  { part: 'files', title: 'Files', operation: 'file.list' },
-  { part: 'trash', title: 'Trash', operation: 'trash.list' },
-  { part: 'links', title: 'Links', operation: 'share.list' }
+const PARTS: readonly { id: Part; title: string; operation: string }[] = [
+  { id: 'files', title: 'Files', operation: 'file.list' },
+  { id: 'trash', title: 'Trash', operation: 'trash.list' },
+  { id: 'links', title: 'Links', operation: 'share.list' }
 ];
 
 export interface FilesProps {
@@ -61,36 +62,35 @@ function Loaded(props: FilesProps & { model: FilesModel }): JSX.Element {
   const onPath = props.onPath ?? setOwn;
   React.useEffect(() => void model.start(path), [model, path]);
   const parts = PARTS.filter(({ operation }) => !model.denied(operation));
+  const tabbed = !compact && !props.root;
+  const id = `clg-files-${group}`;
   return (
     <>
-      {!compact && !props.root && (
+      {tabbed && (
         <>
           <StorageBar storage={model.storage} />
-          <div className="clg-tabs" role="tablist" aria-label="Shared files">
-            {parts.map(({ part: one, title }) => (
-              <button
-                key={one}
-                type="button"
-                role="tab"
-                id={`clg-files-tab-${group}-${one}`}
-                className="clg-tab"
-                aria-selected={part === one}
-                data-testid={`collegium-files-tab-${one}`}
-                onClick={() => {
-                  model.dismiss();
-                  setPart(one);
-                }}
-              >
-                {title}
-              </button>
-            ))}
-          </div>
+          <Tabs
+            id={id}
+            label="Shared files"
+            tabs={parts}
+            chosen={part}
+            testid="collegium-files-tab"
+            onTab={one => {
+              model.dismiss();
+              setPart(one);
+            }}
+          />
         </>
       )}
       <Said model={model} />
-      {part === 'files' && <Browser {...props} path={path} onPath={onPath} />}
-      {part === 'trash' && <TrashView model={model} />}
-      {part === 'links' && <SharesView model={model} />}
+      <div
+        className="clg-files-panel"
+        {...(tabbed && { role: 'tabpanel', id: `${id}-panel`, 'aria-labelledby': tabId(id, part) })}
+      >
+        {part === 'files' && <Browser {...props} path={path} onPath={onPath} />}
+        {part === 'trash' && <TrashView model={model} />}
+        {part === 'links' && <SharesView model={model} />}
+      </div>
       <Trays model={model} />
       {compact && <StorageBar storage={model.storage} />}
       {model.question && <NameDialog question={model.question} />}

@@ -80,7 +80,7 @@ export function FolderPicker(props: {
           </li>
         )}
       </ul>
-      <NewFolder model={model} list={list} />
+      {list.loaded && list.writable && <NewFolder model={model} list={list} />}
       {wrong && <p className="clg-hint">{wrong}</p>}
       <div className="clg-actions">
         <button

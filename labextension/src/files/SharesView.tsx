@@ -56,6 +56,7 @@ export function SharesView({ model }: { model: FilesModel }): JSX.Element {
                     label="Revoke"
                     className="clg-link"
                     testid="collegium-share-revoke"
+                    of={share.path}
                     question={`Revoke the link to ${share.path}? From now on it opens nothing.`}
                     danger
                     disabled={revoke.busy}

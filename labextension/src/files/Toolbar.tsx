@@ -6,12 +6,12 @@ import { DatasetButtons } from '../datasets/FromFiles';
 import { Icon } from '../icon';
 import type { FilesModel } from './FilesModel';
 import { ToolButton } from './icons';
-import { selectionWords } from './kinds';
+import { isArchive, selectionWords } from './kinds';
 import { badName, DATASETS, within } from './paths';
 import { chosen } from './uploads/drop';
 import type { Entry } from './wire';
 
-export type Asked = 'new-folder' | 'move' | 'copy' | { share: Entry };
+export type Asked = 'new-folder' | 'move' | 'copy' | { share: Entry } | { extract: Entry };
 
 interface ToolbarProps {
   model: FilesModel;
@@ -81,6 +81,7 @@ function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element
         testid="collegium-files-download"
         denied={model.denied('file.read')}
         plain
+        known
         onClick={() => void model.download(picked)}
       />
       {picked.length === 1 && (
@@ -90,14 +91,16 @@ function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element
             label="Details"
             testid="collegium-files-details"
             plain
+            known
             onClick={props.onDetails}
           />
           <ToolButton
             icon="share"
             label="Share"
             testid="collegium-files-share"
-            denied={model.denied('share.create')}
+            denied={model.unshared(picked[0])}
             plain
+            known
             onClick={() => onAsk({ share: picked[0] })}
           />
           <ToolButton
@@ -109,6 +112,16 @@ function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element
             onClick={props.onRename}
           />
         </>
+      )}
+      {picked.length === 1 && isArchive(picked[0]) && (
+        <ToolButton
+          icon="extract"
+          label="Extract"
+          testid="collegium-files-extract"
+          denied={denied}
+          plain
+          onClick={() => onAsk({ extract: picked[0] })}
+        />
       )}
       <ToolButton
         icon="move"
@@ -132,7 +145,7 @@ function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element
           client={model.client}
           group={model.group}
           paths={picked.map(e => e.path)}
-          onTask={task => void model.attempt(() => model.work.follow(task))}
+          onTask={task => void model.finish(task)}
         />
       )}
       <ToolButton

@@ -23,7 +23,7 @@ export function TrashView({ model }: { model: FilesModel }): JSX.Element {
       say(done);
     }
     reload();
-    void model.refresh();
+    void model.settle();
   };
   return (
     <section aria-label="Trash" data-testid="collegium-trash">
@@ -83,9 +83,11 @@ export function TrashView({ model }: { model: FilesModel }): JSX.Element {
                   label="Delete for good"
                   className="clg-link"
                   testid="collegium-trash-drop"
+                  of={one.name}
                   question={`Delete ${one.name} for good? It cannot be brought back.`}
                   danger
-                  disabled={action.busy || !!denied.purge}
+                  disabled={action.busy}
+                  reason={denied.purge}
                   onConfirm={() =>
                     void act(() => client.dropTrashed(group, one.id), `${one.name} is gone for good.`)
                   }

@@ -161,13 +161,13 @@ function Tasks({ tasks }: { tasks: readonly Task[] }): JSX.Element | null {
 }
 
 function Downloads({ model }: { model: FilesModel }): JSX.Element | null {
-  if (model.downloads.length === 0) {
+  if (model.downloads.rows.length === 0) {
     return null;
   }
   return (
     <section className="clg-tray" aria-label="Downloads" data-testid="collegium-downloads">
       <ul className="clg-plain-list clg-tray-list">
-        {model.downloads.map(download => (
+        {model.downloads.rows.map(download => (
           <li key={download.key} className="clg-upload">
             <div className="clg-upload-line">
               <span className="clg-upload-name">Downloading {download.name}</span>

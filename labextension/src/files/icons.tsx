@@ -51,6 +51,12 @@ const SHAPES = {
   upload: <path d="M8 11V2.8M4.6 6L8 2.6 11.4 6M2.5 11v2.5h11V11" />,
   'new-folder': <path d="M1.8 3.3h4.4l1.6 1.9h6.4v7.8H1.8zM8 7.2v4M6 9.2h4" />,
   download: <path d="M8 2.5v8.2M4.6 7.5L8 10.9l3.4-3.4M2.5 11v2.5h11V11" />,
+  extract: (
+    <>
+      {sheet}
+      <path d="M8 6.2v5M5.9 9.1L8 11.2l2.1-2.1" />
+    </>
+  ),
   move: <path d="M2 8h9M8 4.5L11.5 8 8 11.5M13.8 3v10" />,
   copy: <path d="M5.5 5.5h8v8.7h-8zM3.3 10.5H2.5V1.8h8v.9" />,
   rename: <path d="M2.5 13.5l.8-3.2 7.6-7.6 2.4 2.4-7.6 7.6z" />,
@@ -97,12 +103,15 @@ export function ToolButton(props: {
   denied?: string;
   primary?: boolean;
   plain?: boolean;
+  /** The icon says it all: the first to do without its word where there is little room. */
+  known?: boolean;
   onClick: () => void;
 }): JSX.Element {
+  const kind = [props.primary && 'clg-primary', props.plain && 'clg-small', props.known && 'clg-tool-known'];
   return (
     <button
       type="button"
-      className={`clg-button clg-tool${props.primary ? ' clg-primary' : ''}${props.plain ? ' clg-small' : ''}`}
+      className={['clg-button clg-tool', ...kind].filter(Boolean).join(' ')}
       data-testid={props.testid}
       disabled={!!props.denied}
       title={props.denied || props.label}

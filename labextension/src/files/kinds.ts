@@ -1,6 +1,7 @@
 /** What a file is, by its name and type, in a word; and how amounts of files are said. */
 
 import { bytes } from '../format';
+import { archiveStem } from './archives';
 import type { Entry } from './wire';
 
 export type FileSort =
@@ -65,6 +66,11 @@ export const WORDS: Record<FileSort, string> = {
   pdf: 'PDF',
   file: 'File'
 };
+
+/** Can what is in it become a folder? */
+export function isArchive(entry: Pick<Entry, 'name' | 'kind'>): boolean {
+  return entry.kind === 'file' && archiveStem(entry.name) !== null;
+}
 
 /** `1 file`, `12,400 files`. */
 export function counted(n: number, noun: string): string {

@@ -13,6 +13,7 @@ export class Work {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly scope = new AbortController();
+  private readonly followed = new Map<string, Promise<Task>>();
 
   constructor(
     private readonly client: Pick<FileCalls, 'fileTask' | 'fileTasks'>,
@@ -29,7 +30,17 @@ export class Work {
   }
 
   /** Resolves when it has ended well, rejects with what it says when it has not. */
-  async follow(task: Task): Promise<Task> {
+  follow(task: Task): Promise<Task> {
+    const known = this.followed.get(task.id);
+    if (known) {
+      return known;
+    }
+    const end = this.watch(task).finally(() => this.followed.delete(task.id));
+    this.followed.set(task.id, end);
+    return end;
+  }
+
+  private async watch(task: Task): Promise<Task> {
     const { signal } = this.scope;
     let now = task;
     for (let wait = 300; now.state === 'Running' && !signal.aborted; wait = Math.min(wait * 1.4, 3000)) {
@@ -47,13 +58,15 @@ export class Work {
     return now;
   }
 
-  /** Shows what was begun elsewhere; `ended` is called for each that ends. */
-  async find(ended: () => void): Promise<void> {
+  /** Shows what was begun elsewhere; `ended` is called for each that ends, with what it failed of. */
+  async find(ended: (task: Task, problem?: unknown) => void): Promise<void> {
     const { items } = await this.client.fileTasks(this.group);
-    const known = new Set(this.running.map(t => t.id));
     for (const task of items) {
-      if (task.state === 'Running' && !known.has(task.id)) {
-        void this.follow(task).then(ended, ended);
+      if (task.state === 'Running' && !this.followed.has(task.id)) {
+        void this.follow(task).then(
+          () => ended(task),
+          problem => ended(task, problem)
+        );
       }
     }
   }
@@ -82,7 +95,8 @@ const VERBS: Record<string, string> = {
   delete: 'Deleting',
   restore: 'Restoring',
   'dataset-copy': 'Copying to a dataset',
-  snapshot: 'Making a version of'
+  snapshot: 'Making a version of',
+  unpack: 'Extracting'
 };
 
 export function verbOf(kind: string): string {

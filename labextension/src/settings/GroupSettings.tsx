@@ -6,6 +6,7 @@ import type { SettingsOut, ShareLinks } from '../api';
 import { ApiError, type Client } from '../client';
 import { errorAt, serverErrors, type FieldErrors } from '../errors';
 import { Field } from '../widgets/Field';
+import { showInvalid } from '../widgets/focus';
 import { allowedLinks, limitHint, settingsDraft, SHARE_LINKS, toSettings, type SettingsDraft } from './draft';
 
 /** What the group's admins set about jobs and files, within the platform's bounds. */
@@ -52,6 +53,7 @@ function Form(props: {
   const [draft, setDraft] = React.useState(() => settingsDraft(settings));
   const [own, setOwn] = React.useState<FieldErrors>({});
   const save = useAction();
+  const form = React.useRef<HTMLFormElement>(null);
   const told =
     save.problem instanceof ApiError ? serverErrors(save.problem.message, save.problem.details) : {};
   const errors = { ...told, ...own };
@@ -67,11 +69,14 @@ function Form(props: {
     setOwn(wrong);
     if (Object.keys(wrong).length === 0 && (await save.run(() => client.setGroupSettings(group, body)))) {
       props.onSaved();
+    } else {
+      showInvalid(form);
     }
   };
   const { share_links: links } = settings;
   return (
     <form
+      ref={form}
       className="clg-form"
       data-testid="collegium-settings"
       noValidate

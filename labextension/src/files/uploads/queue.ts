@@ -35,7 +35,7 @@ export class UploadQueue {
   trouble = '';
 
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _landed = new Signal<this, { group: string; path: string }>(this);
+  private readonly _ended = new Signal<this, { group: string }>(this);
   private readonly answers = new Map<number, Choice>();
   private readonly feed: Feed;
   private counter = 0;
@@ -54,9 +54,9 @@ export class UploadQueue {
     return this._changed;
   }
 
-  /** A file is in its place, or a folder was made. */
-  get landed(): ISignal<this, { group: string; path: string }> {
-    return this._landed;
+  /** A file is in its place or a folder was made; or one failed or was given up, and no room is kept for it. */
+  get ended(): ISignal<this, { group: string }> {
+    return this._ended;
   }
 
   /** Would leaving the page stop something? */
@@ -79,7 +79,9 @@ export class UploadQueue {
   /** The same file again: an upload that was begun before goes on. */
   async resume(group: string, upload: { id: string; path: string }, file: File): Promise<void> {
     const key = this.keyOf(group, upload.path, file);
-    checkSame(file, await marksOf(file), this.begun(key, upload.id));
+    const begun = this.parts.memory.find(key);
+    // What this browser remembers, if it is of the upload that is meant.
+    checkSame(file, await marksOf(file), begun?.id === upload.id ? begun : null);
     this.push(group, upload.path, file, ++this.counter, upload.id);
     this.pump();
   }
@@ -123,6 +125,7 @@ export class UploadQueue {
         this.trouble = error instanceof ApiError && error.status < 500 ? '' : messageOf(error);
       }
       this._changed.emit();
+      this._ended.emit({ group: item.group });
     }
   }
 
@@ -171,7 +174,7 @@ export class UploadQueue {
         throw error;
       }
     }
-    this._landed.emit({ group, path });
+    this._ended.emit({ group });
   }
 
   private push(group: string, path: string, file: File, batch: number, id: string | null): void {
@@ -265,7 +268,7 @@ export class UploadQueue {
     const seen = this.items.filter(i => i.state === 'Done');
     const gone = new Set(seen.slice(0, Math.max(0, seen.length - SHOWN_DONE)));
     this.items = this.items.filter(i => !gone.has(i));
-    this._landed.emit({ group: item.group, path: item.path });
+    this._ended.emit({ group: item.group });
   }
 
   private fail(item: UploadItem, error: unknown, taken: boolean): void {
@@ -280,17 +283,12 @@ export class UploadQueue {
     }
     item.state = 'Failed';
     item.problem = messageOf(error);
+    this._ended.emit({ group: item.group });
   }
 
   /** A conflict may be about other things than the name. */
   private async isTaken({ group, path }: UploadItem, error: unknown): Promise<boolean> {
     return error instanceof ApiError && error.status === 409 && this.parts.taken(group, path);
-  }
-
-  /** What this browser remembers, if it is of the upload that is meant. */
-  private begun(key: Key, id: string) {
-    const found = this.parts.memory.find(key);
-    return found?.id === id ? found : null;
   }
 
   private keyOf(group: string, path: string, file: File): Key {
