@@ -165,6 +165,11 @@ class Trash:
         statement = sa.select(trash).where(_t.state == state.value, _t.sequence > after)
         return [_entry(r) for r in self._c.execute(statement.order_by(_t.sequence).limit(limit))]
 
+    def purging(self, owner: str) -> bool:
+        """Is something of this owner being removed for good?"""
+        where = _t.owner == owner, _t.state == TrashState.PURGING.value
+        return self._c.execute(sa.select(_t.id).where(*where).limit(1)).first() is not None
+
     def of_owner(self, owner: str) -> list[TrashEntry]:
         """Everything of one owner."""
         return [_entry(r) for r in self._c.execute(sa.select(trash).where(_t.owner == owner).order_by(_t.sequence))]

@@ -84,6 +84,11 @@ class Uploads:
             found.update(self._c.execute(sa.select(_u.id).where(LEFT, _u.id.in_(part))).scalars())
         return found
 
+    def finishing(self, owner: str) -> bool:
+        """Is one of them coming into sight in a tree of this owner?"""
+        where = LEFT, _u.owner == owner, _u.state == UploadState.FINISHING.value
+        return self._c.execute(sa.select(_u.id).where(*where).limit(1)).first() is not None
+
     def owners(self) -> set[str]:
         """Whose trees uploads lead to."""
         return set(self._c.execute(sa.select(_u.owner).distinct()).scalars())

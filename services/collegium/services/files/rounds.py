@@ -214,7 +214,8 @@ class FileRounds:
             uow.groups.lock(owner)
             now = uow.stored.plain(owner)
             change = Size(now.files - at_first.files, now.bytes - at_first.bytes)
-            uow.stored.measured(owner, size + change, self._clock() if change == Size() else None)
+            still = change == Size() and not _unsettled(uow, owner)
+            uow.stored.measured(owner, size + change, self._clock() if still else None)
 
         await self._lease.write(write)
 
@@ -223,3 +224,13 @@ class FileRounds:
         moment = self._clock()
         tasks, sums = moment - timedelta(days=TASK_DAYS), moment - timedelta(days=CHECKSUM_DAYS)
         await self._lease.write(lambda uow: (uow.file_tasks.delete_before(tasks), uow.checksums.delete_before(sums)))
+
+
+def _unsettled(uow: UnitOfWork, owner: str) -> bool:
+    """Is there anything that may have been seen on the disk and is going to be added, or taken away, once more?"""
+    return bool(
+        uow.reservations.live(owner, [WorkloadKind.WRITE])
+        or uow.file_tasks.running(owner)
+        or uow.uploads.finishing(owner)
+        or uow.trash.purging(owner)
+    )
