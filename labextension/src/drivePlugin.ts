@@ -7,6 +7,7 @@ import { CollegiumDrive } from './drive/CollegiumDrive';
 import { DRIVE, placeOf } from './drive/paths';
 import { sharedFilesIcon } from './icons';
 import type { Session } from './session';
+import { begin } from './sessionPlugin';
 import { ICollegium } from './tokens';
 
 /** Shared files open and save in Lab like one's own; a file browser beside Lab's shows them. */
@@ -41,7 +42,8 @@ export const drivePlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** Waits until the service has told which groups there are: Lab restores its tabs before that. */
+/** Waits until the service has told which groups there are. Lab's start waits for the tabs that it restores, so this
+ *  begins the first contact itself, and does not wait for a service that is away. */
 function ready(session: Session): ReturnType<ConstructorParameters<typeof CollegiumDrive>[0]['ready']> {
   return new Promise((done, failed) => {
     const look = () => {
@@ -49,12 +51,13 @@ function ready(session: Session): ReturnType<ConstructorParameters<typeof Colleg
       if (client && context && status === 'ready') {
         session.changed.disconnect(look);
         done({ client, groups: context.groups.map(group => group.name) });
-      } else if (status === 'login' || status === 'outdated' || status === 'error') {
+      } else if (status !== 'loading' && status !== 'ready') {
         session.changed.disconnect(look);
         failed(new Error(problem));
       }
     };
     session.changed.connect(look);
+    begin(session);
     look();
   });
 }

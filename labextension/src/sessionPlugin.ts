@@ -13,7 +13,17 @@ export const sessionPlugin: JupyterFrontEndPlugin<ICollegium> = {
   activate: (app: JupyterFrontEnd): Session => {
     const session = new Session(readHubPage());
     // Lab's own start comes first.
-    void app.restored.then(() => session.connect());
+    void app.restored.then(() => begin(session));
     return session;
   }
 };
+
+const begun = new WeakSet<Session>();
+
+/** The first contact, unless there was one: after Lab's own start, or as soon as Lab restores a file of ours. */
+export function begin(session: Session): void {
+  if (!begun.has(session)) {
+    begun.add(session);
+    void session.connect();
+  }
+}

@@ -324,5 +324,12 @@ def test_files_open_and_save_in_jupyterlab(page: Page, hub: Hub) -> None:
     page.get_by_test_id("collegium-files-details").click()
     expect(page.get_by_test_id("collegium-preview-text")).to_contain_text("third words")
     shot(page, "69-lab-files")
-    page.get_by_test_id("collegium-file-open-in-lab").click()
-    expect(page.locator(".jp-FileEditor .cm-content")).to_be_visible()
+    with page.expect_response(lambda answer: "/workspaces/" in answer.url and answer.request.method == "PUT"):
+        page.get_by_test_id("collegium-file-open-in-lab").click()
+        expect(page.locator(".jp-FileEditor .cm-content")).to_be_visible()
+
+    # Lab, which comes up only when its tabs are restored, opens it again.
+    page.reload()
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
+    page.locator(".lm-TabBar-tab", has_text="plan.md").first.click()
+    expect(page.locator(".jp-FileEditor .cm-content")).to_contain_text("third words")

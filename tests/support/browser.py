@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,10 +56,22 @@ def log_in(page: Page, hub: Hub, user: str) -> None:
     page.wait_for_url("**/hub/home*")
 
 
+def stop_server(hub: Hub, user: str, group: str) -> None:
+    """Stop a server if it is there, and wait until it is not."""
+    address, token = f"{hub.url}/hub/api/users/{user}", hub.token(user)
+    deadline = time.monotonic() + 120
+    while group in hub.request("GET", address, token)[1]["servers"]:
+        assert time.monotonic() < deadline, f"the server of {user} in {group} does not stop"
+        hub.request("DELETE", f"{address}/servers/{group}", token)
+        time.sleep(0.2)
+
+
 def start_server(
     page: Page, hub: Hub, user: str, group: str, instance_type: str, before: Callable[[], object] = lambda: None
 ) -> None:
-    """Fill in the spawn form and wait for JupyterLab; ``before`` is called with the form filled in."""
+    """Fill in the spawn form and wait for JupyterLab; ``before`` is called with the form filled in. A server that an
+    earlier test, or an earlier try, left there is stopped first."""
+    stop_server(hub, user, group)
     page.goto(f"{hub.url}/hub/spawn/{user}/{group}")
     page.locator(f'input[name=instance_type][value="{instance_type}"]:enabled').first.check()
     before()
