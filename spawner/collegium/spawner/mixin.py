@@ -210,13 +210,13 @@ class GroupSpawnerMixin(_Spawner):  # type: ignore[misc]  # jupyterhub has no ty
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the spawner tells, and once which datasets the server will be without."""
         told = ""
+        planned = self._planned = self._planned or asyncio.Event()
         async for event in super().progress():
             if not told and (told := self._without()):
                 yield {"progress": event.get("progress", 0), "message": told}
             yield event
         if not told:
-            self._planned = self._planned or asyncio.Event()
-            await self._planned.wait()
+            await planned.wait()
             if told := self._without():
                 yield {"progress": 50, "message": told}
 
