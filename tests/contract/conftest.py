@@ -55,6 +55,8 @@ class Harness:
     image = Image("base", "Base", reference="docker.io/library/python:3.11", environment="hub")
     #: Bytes that a log keeps at most.
     log_cap = HEAD + TAIL
+    #: Homes are listed one by one, and not only the volume that all of them are on.
+    lists_homes = True
     #: Where trees of the file store are, if they are anywhere.
     trees: Path | None = None
 
@@ -246,6 +248,9 @@ class LocalHarness(Harness):
 
 class KubernetesHarness(Harness):
     """A real cluster. One instance and one namespace for the session; each test starts with empty folders in it."""
+
+    #: Folders on the files volume, whose names do not tell whose they are.
+    lists_homes = False
 
     def __init__(self, place: ClusterPlace) -> None:
         self.place = place

@@ -224,11 +224,14 @@ async def test_volumes_are_listed_and_grow_or_say_why_not(harness: Harness) -> N
     await volumes.home("alice", "maths")
     found = {(v.group, v.name): v for v in await volumes.volumes(["physics"])}
     assert len(found) == len(await volumes.volumes(["physics"]))
-    (home,) = (v for v in found.values() if v.kind is VolumeKind.HOME)
-    assert (home.group, home.user) == ("physics", "alice")
     assert next(v.group for v in found.values() if v.kind is VolumeKind.FILES) == ""
     with pytest.raises(NotFound):
         await volumes.resize("physics", "nosuch", 1 << 40)
+    homes = [v for v in found.values() if v.kind is VolumeKind.HOME]
+    assert [(v.group, v.user) for v in homes] == [("physics", "alice")] * harness.lists_homes
+    if not homes:
+        return
+    home = homes[0]
     # Folders never grow, and claims where their provisioner can.
     with contextlib.suppress(Conflict) if home.resizable else pytest.raises(Conflict):
         await volumes.resize("physics", home.name, 2 * (home.capacity or 1 << 30))
