@@ -177,12 +177,16 @@ async def test_the_service_is_killed(tmp_path: Path) -> None:
             number += 8
         over.set()
         await killer
-        # What nobody was told of is on the list, and can be given up there.
-        left = [u for u in (await listed(alone)) if u["state"] == "Open"]
-        for upload in left:
-            assert (await tus.ask("DELETE", f"{tus.path}/{upload['id']}")).status == 204
-        # Whoever asks for one that a kill left between two steps has it finished.
-        for upload in [u for u in await listed(alone) if u["state"] != "Failed"]:
+        # What nobody was told of is on the list, and can be given up there. Whoever asks for one that a kill left
+        # between two steps has it ended: as the file, or as nothing if its bytes had not come.
+        left = 0
+        while rest := [u for u in await listed(alone) if u["state"] in ("Open", "Finishing")]:
+            for upload in rest:
+                method = "DELETE" if upload["state"] == "Open" else "HEAD"
+                await tus.ask(method, f"{tus.path}/{upload['id']}")
+                left += method == "DELETE"
+        rows = {u["id"]: u for u in await listed(alone)}
+        for upload in (u for u in rows.values() if u["state"] == "Done"):
             assert (await tus.head(f"{tus.path}/{upload['id']}")).offset == upload["size"]
         _, storage = await asyncio.to_thread(alone.request, "GET", "/groups/physics/files/storage", "ann")
         # What came into sight, was measured, and then accounted for after a kill, is measured again.
@@ -190,11 +194,13 @@ async def test_the_service_is_killed(tmp_path: Path) -> None:
         assert storage["used"] == sum(sizes) or storage["measured_at"] is None, (storage, sum(sizes))
         there = [f.stat().st_size for f in (alone.state / "files" / "physics" / "files").rglob("*") if f.is_file()]
         assert sorted(there) == sorted(sizes)
-        assert list((alone.state / "files" / "physics" / "uploads").glob("upl-*")) == []
+        # A place that was made just before a kill has no row and no byte: it is swept when it is old.
+        hidden = list((alone.state / "files" / "physics" / "uploads").glob("upl-*"))
+        assert [p for p in hidden if p.name in rows or any(f.stat().st_size for f in p.glob("data"))] == []
     finally:
         database.close()
         alone.stop()
-    print(f"{len(sizes)} files, {dict(sorted(counts.items()))}; {len(left)} that nobody was told of")
+    print(f"{len(sizes)} files, {dict(sorted(counts.items()))}; {left} that nobody was told of")
 
 
 def is_another(alone: ServiceAlone, pid: int) -> bool:
