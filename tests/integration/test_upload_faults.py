@@ -195,7 +195,7 @@ async def test_the_service_is_killed(tmp_path: Path) -> None:
             storage: dict[str, Any] = alone.request("GET", "/groups/physics/files/storage", "ann")[1]
             return storage if storage["uploads"] == 0 else None
 
-        # The room of one that was given up before a kill comes back when its bytes are gone, which the controller sees to.
+        # The room of one that was given up before a kill comes back with its bytes, which the controller sees to.
         storage = await asyncio.to_thread(until, "all room is given back", given_back)
         # What came into sight, was measured, and then accounted for after a kill, is measured again.
         assert storage["used"] == sum(sizes) or storage["measured_at"] is None, (storage, sum(sizes))
