@@ -22,6 +22,7 @@ from collegium.domain.catalog import AccessMode
 from collegium.domain.datasets import DatasetUse
 from collegium.domain.files import Root
 from collegium.services.controller.options import ControlOptions
+from collegium.services.datasets import health
 from collegium.services.datasets.options import DatasetOptions
 from collegium.services.files.storage import StorageService
 from integration.services.harness import FakeHub, Service, running_service
@@ -208,6 +209,18 @@ async def test_copied_from_shared_files(service: Service) -> None:
     assert again["state"] == "Succeeded", again
     for path in ("raw/a.csv", "note.txt", "more/note.txt"):
         assert (await get(service, f".datasets/digits/{path}")).content == CSV
+
+
+async def test_what_it_holds_is_counted_when_that_changed(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PAUSE", "FRESH"):
+        monkeypatch.setattr(health, name, 0.0)
+    await make(service)
+    await settle(service)
+    assert (await ask(service, "GET", f"{D}/digits"))["files"] == 0
+    await put(service, ".datasets/digits/a.csv", CSV)
+    await settle(service)
+    found = await ask(service, "GET", f"{D}/digits")
+    assert (found["files"], found["size"]) == (1, len(CSV))
 
 
 async def test_a_crash_between_files_and_row(service: Service) -> None:

@@ -28,6 +28,8 @@ COUNTED = 200_000
 GROUPS = 200
 #: Seconds between looks for what is new.
 PAUSE = 3.0
+#: Seconds for which a count of a dataset's files is good, although its owner stores more or less since.
+FRESH = 15.0
 _log = logging.getLogger("collegium.controller")
 
 
@@ -38,6 +40,8 @@ class _Declared:
     dataset: Dataset
     groups: frozenset[str]
     newest: tuple[int, str] | None
+    #: What the owner of a managed one stores, with all its other files; None of other kinds.
+    stored: Size | None
 
 
 class HealthRounds:
@@ -59,6 +63,7 @@ class HealthRounds:
         self._task: asyncio.Task[None] | None = None
         self._due = self._next = 0.0
         self._known: dict[str, _Declared] = {}
+        self._looked: dict[str, float] = {}
 
     async def round(self) -> None:
         """Begin to look, at everything where that is due, else at what is new or has changed."""
@@ -70,13 +75,22 @@ class HealthRounds:
         self._next = moment + PAUSE
         found = await self._database.reading(_declared)
         whole = moment >= self._due
-        todo = [each.dataset for name, each in found.items() if whole or self._known.get(name) != each]
+        todo = [each.dataset for name, each in found.items() if whole or self._is_due(name, each, moment)]
         if whole:
             self._due = moment + self._every
-        self._known = found
+        now = {dataset.name for dataset in todo}
+        self._looked = {name: moment if name in now else self._looked[name] for name in found}
+        self._known = {name: each if name in now else self._known[name] for name, each in found.items()}
         if todo or whole:
             self._task = asyncio.create_task(self._look_at(todo, list(found)))
             self._task.add_done_callback(self._ended)
+
+    def _is_due(self, name: str, new: _Declared, moment: float) -> bool:
+        """Has anything changed? Of what is stored many small changes are looked at together."""
+        known = self._known.get(name)
+        if known is None or replace(new, stored=known.stored) != known:
+            return True
+        return new.stored != known.stored and moment >= self._looked[name] + FRESH
 
     async def settle(self) -> None:
         """Wait for what was begun."""
@@ -178,8 +192,13 @@ def _declared(uow: UnitOfWork) -> dict[str, _Declared]:
     for grant in uow.catalog.grants():
         grants.setdefault(grant.name, set()).add(grant.group)
     found = {d.name: d for d in uow.catalog.datasets()}
-    newest = uow.dataset_versions.newest(list(found))
-    return {n: _Declared(d, frozenset(grants.get(n, ())), newest.get(n)) for n, d in found.items()}
+    newest, sizes = uow.dataset_versions.newest(list(found)), uow.stored.sizes()
+
+    def declared(name: str, dataset: Dataset) -> _Declared:
+        stored = sizes.get(dataset.owner or PLATFORM, Size()) if dataset.kind is SourceKind.MANAGED else None
+        return _Declared(dataset, frozenset(grants.get(name, ())), newest.get(name), stored)
+
+    return {name: declared(name, dataset) for name, dataset in found.items()}
 
 
 def _groups(uow: UnitOfWork, dataset: Dataset) -> list[str]:
