@@ -71,6 +71,21 @@ def play(memory: MemoryBackend, jobs: list[str]) -> None:
                     memory.lose(key)
 
 
+async def go_on(controller: Controller, clock: Clock, another: Callable[[], Controller]) -> Controller:
+    """One round, in which it may die; the controller that goes on after it."""
+    try:
+        if not await controller.round():
+            # A call that a dead one had under way came through, and kept its lease.
+            clock.forward(16)
+    except Killed:
+        # What it did beside its rounds dies with it, and its lease runs out; a new process knows nothing but what is
+        # stored.
+        controller._stop_beside()
+        clock.forward(16)
+        return another()
+    return controller
+
+
 async def scenario(database: Database, fuse: Fuse) -> MemoryBackend:
     """Submit five jobs, cancel two, and let the controller work, die, and be started anew until nothing moves."""
     memory, clock = MemoryBackend(), Clock()
@@ -90,19 +105,14 @@ async def scenario(database: Database, fuse: Fuse) -> MemoryBackend:
             except Killed:
                 continue
         jobs.append(out.id)
-    controller = Controller(base, backend, Metrics(), asyncio.Event(), None, clock)
+
+    def another() -> Controller:
+        return Controller(base, backend, Metrics(), asyncio.Event(), None, clock)
+
+    controller = another()
     to_cancel = {1: jobs[3], 3: jobs[4]}
     for turn in range(40):
-        try:
-            if not await controller.round():
-                # A call that the dead one had under way came through, and kept its lease.
-                clock.forward(16)
-        except Killed:
-            # What it did beside its rounds dies with it, and its lease runs out; a new process knows nothing but what
-            # is stored.
-            controller._stop_beside()
-            clock.forward(16)
-            controller = Controller(base, backend, Metrics(), asyncio.Event(), None, clock)
+        controller = await go_on(controller, clock, another)
         for when, job in list(to_cancel.items()):
             if turn >= when:
                 try:

@@ -18,7 +18,7 @@ from collegium.services.jobs.batch import Entry
 from collegium.services.jobs.service import JobService
 from collegium.services.jobs.submission import Submission
 from collegium.services.metrics import Metrics
-from integration.services.crash import Fuse, Killed, fused
+from integration.services.crash import Fuse, Killed, fused, go_on
 from integration.services.harness import BODY, Clock, Service, copy_of
 
 JOBS = "/groups/physics/jobs"
@@ -233,13 +233,13 @@ async def scenario(database: Database, fuse: Fuse) -> MemoryBackend:
         except Killed:
             continue
     ids = {job.id: key for key, job in made.jobs.items()}
-    controller = Controller(base, backend, Metrics(), asyncio.Event(), None, clock)
+
+    def another() -> Controller:
+        return Controller(base, backend, Metrics(), asyncio.Event(), None, clock)
+
+    controller = another()
     for _ in range(60):
-        try:
-            await controller.round()
-        except Killed:
-            clock.forward(16)
-            controller = Controller(base, backend, Metrics(), asyncio.Event(), None, clock)
+        controller = await go_on(controller, clock, another)
         controller.jobs._backoff.clear()
         for run, status in list(memory.runs.items()):
             if status.request is not None and not status.status.phase.final:
