@@ -3,7 +3,6 @@ import * as React from 'react';
 import { Problem, Search } from '../accounts/parts';
 import { Crumbs } from './Crumbs';
 import { Details } from './Details';
-import { ExtractDialog } from './ExtractDialog';
 import { FileGrid } from './FileGrid';
 import type { FilesModel } from './FilesModel';
 import type { FilesProps } from './FilesView';
@@ -16,6 +15,7 @@ import { ShareDialog } from './ShareDialog';
 import { NewFolderField, Toolbar, type Asked } from './Toolbar';
 import { bringsFiles, entriesOf, walk } from './uploads/drop';
 import type { Entry } from './wire';
+import { UnpackDialog } from './UnpackDialog';
 
 const ROW = { wide: 36, compact: 30 };
 
@@ -137,7 +137,7 @@ export function Browser(
             path={shown}
             onClose={closeDetails}
             onShare={entry => setAsked({ share: entry })}
-            onExtract={entry => setAsked({ extract: entry })}
+            onUnpack={entry => setAsked({ unpack: entry })}
           />
         )}
       </div>
@@ -168,7 +168,7 @@ function Dialogs(props: { model: FilesModel; asked: Asked | null; onClose: () =>
   return 'share' in asked ? (
     <ShareDialog model={model} entry={asked.share} onClose={onClose} />
   ) : (
-    <ExtractDialog model={model} entry={asked.extract} onClose={onClose} />
+    <UnpackDialog model={model} entry={asked.unpack} onClose={onClose} />
   );
 }
 

@@ -17,7 +17,7 @@ export function Details(props: {
   path: string;
   onClose: () => void;
   onShare: (entry: Entry) => void;
-  onExtract: (entry: Entry) => void;
+  onUnpack: (entry: Entry) => void;
 }): JSX.Element {
   const { model, path } = props;
   const { group, client } = model;
@@ -67,7 +67,7 @@ function Body(props: {
   model: FilesModel;
   entry: EntryDetail;
   onShare: (entry: Entry) => void;
-  onExtract: (entry: Entry) => void;
+  onUnpack: (entry: Entry) => void;
 }): JSX.Element {
   const { model, entry } = props;
   const { host } = model.actions;
@@ -100,11 +100,11 @@ function Body(props: {
         />
         {isArchive(entry) && (
           <ToolButton
-            icon="extract"
-            label="Extract"
+            icon="unpack"
+            label="Unpack"
             denied={model.locked}
-            testid="collegium-file-extract"
-            onClick={() => props.onExtract(entry)}
+            testid="collegium-file-unpack"
+            onClick={() => props.onUnpack(entry)}
           />
         )}
       </div>

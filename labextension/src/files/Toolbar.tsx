@@ -11,7 +11,7 @@ import { badName, DATASETS, within } from './paths';
 import { chosen } from './uploads/drop';
 import type { Entry } from './wire';
 
-export type Asked = 'new-folder' | 'move' | 'copy' | { share: Entry } | { extract: Entry };
+export type Asked = 'new-folder' | 'move' | 'copy' | { share: Entry } | { unpack: Entry };
 
 interface ToolbarProps {
   model: FilesModel;
@@ -115,12 +115,12 @@ function Chosen(props: ToolbarProps & { picked: readonly Entry[] }): JSX.Element
       )}
       {picked.length === 1 && isArchive(picked[0]) && (
         <ToolButton
-          icon="extract"
-          label="Extract"
-          testid="collegium-files-extract"
+          icon="unpack"
+          label="Unpack"
+          testid="collegium-files-unpack"
           denied={denied}
           plain
-          onClick={() => onAsk({ extract: picked[0] })}
+          onClick={() => onAsk({ unpack: picked[0] })}
         />
       )}
       <ToolButton

@@ -51,7 +51,7 @@ const SHAPES = {
   upload: <path d="M8 11V2.8M4.6 6L8 2.6 11.4 6M2.5 11v2.5h11V11" />,
   'new-folder': <path d="M1.8 3.3h4.4l1.6 1.9h6.4v7.8H1.8zM8 7.2v4M6 9.2h4" />,
   download: <path d="M8 2.5v8.2M4.6 7.5L8 10.9l3.4-3.4M2.5 11v2.5h11V11" />,
-  extract: (
+  unpack: (
     <>
       {sheet}
       <path d="M8 6.2v5M5.9 9.1L8 11.2l2.1-2.1" />

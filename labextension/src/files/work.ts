@@ -96,7 +96,7 @@ const VERBS: Record<string, string> = {
   restore: 'Restoring',
   'dataset-copy': 'Copying to a dataset',
   snapshot: 'Making a version of',
-  unpack: 'Extracting'
+  unpack: 'Unpacking'
 };
 
 export function verbOf(kind: string): string {

@@ -6,7 +6,7 @@ import { ApiError } from '../client';
 import { errorAt, serverErrors } from '../errors';
 import { Field } from '../widgets/Field';
 import { archiveStem, freeFolder } from './archives';
-import { extract } from './extract';
+import { unpack } from './unpack';
 import type { FilesModel } from './FilesModel';
 import { Modal } from './Modal';
 import { badName, nameOf, parentOf } from './paths';
@@ -14,12 +14,12 @@ import { exists } from './uploads/open';
 import type { Entry } from './wire';
 
 /** How the folder is called that an archive's content goes into. */
-export function ExtractDialog(props: { model: FilesModel; entry: Entry; onClose: () => void }): JSX.Element {
+export function UnpackDialog(props: { model: FilesModel; entry: Entry; onClose: () => void }): JSX.Element {
   const { model, entry, onClose } = props;
   const { client, group } = model;
   const folder = parentOf(entry.path);
   const stem = archiveStem(entry.name) ?? entry.name;
-  const free = useLoad(`extract/${group}/${entry.path}`, () =>
+  const free = useLoad(`unpack/${group}/${entry.path}`, () =>
     freeFolder(folder, stem, path => exists(client, group, path))
   );
   // Null as long as nobody has typed.
@@ -44,7 +44,7 @@ export function ExtractDialog(props: { model: FilesModel; entry: Entry; onClose:
   }, []);
   const start = async () => {
     try {
-      await extract(model, entry, name);
+      await unpack(model, entry, name);
     } catch (problem) {
       if (gone.current) {
         void model.attempt(() => Promise.reject(problem)); // nobody sees it here any more
@@ -63,10 +63,10 @@ export function ExtractDialog(props: { model: FilesModel; entry: Entry; onClose:
     }
   };
   return (
-    <Modal title={`Extract “${entry.name}”`} testid="collegium-extract-dialog" onClose={onClose}>
+    <Modal title={`Unpack “${entry.name}”`} testid="collegium-unpack-dialog" onClose={onClose}>
       <form className="clg-form clg-dialog-form" noValidate onSubmit={event => void submit(event)}>
         <Field
-          id="clg-extract-name"
+          id="clg-unpack-name"
           title="Name of the new folder"
           required
           description={`It is made beside the archive, in ${folder ? `“${nameOf(folder)}”` : 'the top folder'}.`}
@@ -80,7 +80,7 @@ export function ExtractDialog(props: { model: FilesModel; entry: Entry; onClose:
               required
               autoComplete="off"
               spellCheck={false}
-              data-testid="collegium-extract-name"
+              data-testid="collegium-unpack-name"
               readOnly={free.value === null}
               placeholder={free.value === null ? 'Looking for a name that is free …' : undefined}
               value={name}
@@ -97,10 +97,10 @@ export function ExtractDialog(props: { model: FilesModel; entry: Entry; onClose:
           <button
             type="submit"
             className="clg-button clg-primary"
-            data-testid="collegium-extract-go"
+            data-testid="collegium-unpack-go"
             disabled={begin.busy || free.value === null}
           >
-            {begin.busy ? 'Beginning …' : 'Extract'}
+            {begin.busy ? 'Beginning …' : 'Unpack'}
           </button>
           <button type="button" className="clg-button" onClick={onClose}>
             Cancel

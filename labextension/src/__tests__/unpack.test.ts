@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Actions } from '../actions';
 import type { Client } from '../client';
 import { archiveStem, freeFolder } from '../files/archives';
-import { extract } from '../files/extract';
+import { unpack } from '../files/unpack';
 import { FilesModel } from '../files/FilesModel';
 import { isArchive } from '../files/kinds';
 import { nameOf } from '../files/paths';
@@ -115,15 +115,15 @@ class Service {
   }
 }
 
-describe('extracting', () => {
+describe('unpacking', () => {
   it('shows that it goes on, then the new folder and how much is stored now', async () => {
     const service = new Service();
     const model = await service.model();
     const other = await service.model();
     model.list.choose(['a.zip']);
-    await extract(model, entry('a.zip'), ' a ');
+    await unpack(model, entry('a.zip'), ' a ');
     expect(service.asked).toEqual([['g', 'a.zip', 'a']]);
-    expect(model.work.running.map(t => verbOf(t.kind))).toEqual(['Extracting']);
+    expect(model.work.running.map(t => verbOf(t.kind))).toEqual(['Unpacking']);
     service.ends = 'Succeeded';
     service.names.push('a');
     service.used = 5;
@@ -143,10 +143,10 @@ describe('extracting', () => {
     const service = new Service();
     const model = await service.model();
     service.refuses = new ApiError('refused', 'a is there already.', 409, 'conflict', { path: 'a' });
-    await expect(extract(model, entry('a.zip'), 'a')).rejects.toThrow('there already');
+    await expect(unpack(model, entry('a.zip'), 'a')).rejects.toThrow('there already');
     expect(model.problem).toBeNull();
     service.refuses = null;
-    await extract(model, entry('a.zip'), 'a');
+    await unpack(model, entry('a.zip'), 'a');
     service.ends = 'Failed';
     await vi.waitFor(() => expect(model.problem).toEqual(new Error('It is cut off.')));
     expect(model.note).toBeNull();
@@ -160,7 +160,7 @@ describe('extracting', () => {
     service.running = [];
     service.ends = 'Failed';
     await vi.waitFor(() =>
-      expect(model.problem).toEqual(new Error('Extracting “a.zip” failed: It is cut off.'))
+      expect(model.problem).toEqual(new Error('Unpacking “a.zip” failed: It is cut off.'))
     );
     model.dispose();
   });

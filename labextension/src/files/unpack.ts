@@ -7,7 +7,7 @@ import type { Entry, Task } from './wire';
 type Model = Pick<FilesModel, 'client' | 'group' | 'work' | 'list' | 'attempt' | 'settle' | 'say'>;
 
 /** Throws what the service says at once; how it goes on is shown below the list. Resolves when it has begun. */
-export async function extract(model: Model, archive: Entry, name: string): Promise<void> {
+export async function unpack(model: Model, archive: Entry, name: string): Promise<void> {
   const target = join(parentOf(archive.path), name.trim());
   const task = await model.client.unpackFile(model.group, archive.path, target);
   void watch(model, archive, target, task);
@@ -22,7 +22,7 @@ async function watch(model: Model, archive: Entry, target: string, task: Task): 
     return;
   }
   // The service also says what it left out.
-  model.say(now.message || `“${archive.name}” was extracted to “${nameOf(target)}”.`);
+  model.say(now.message || `“${archive.name}” was unpacked to “${nameOf(target)}”.`);
   // Whoever has gone on to something else is left there.
   if ([...list.selection.chosen].every(path => path === archive.path)) {
     list.choose([target]);
