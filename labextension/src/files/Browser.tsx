@@ -13,9 +13,9 @@ import { DATASETS, parentOf } from './paths';
 import { usePlace } from './place';
 import { ShareDialog } from './ShareDialog';
 import { NewFolderField, Toolbar, type Asked } from './Toolbar';
+import { UnpackDialog } from './UnpackDialog';
 import { bringsFiles, entriesOf, walk } from './uploads/drop';
 import type { Entry } from './wire';
-import { UnpackDialog } from './UnpackDialog';
 
 const ROW = { wide: 36, compact: 30 };
 
