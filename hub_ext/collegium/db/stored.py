@@ -54,10 +54,6 @@ class StoredSizes:
         if not self._c.execute(_ADD, values).rowcount:
             self._c.execute(sa.insert(stored).values(owner=owner, files=change.files, bytes=change.bytes))
 
-    def doubt(self, owner: str) -> None:
-        """What there is may have been counted twice: measure soon."""
-        self._c.execute(sa.update(stored).where(_s.owner == owner).values(measured_at=None))
-
     def measured(self, owner: str, size: Size, at: datetime | None) -> None:
         """This is what there is. ``at`` None: look again soon."""
         values = {"files": size.files, "bytes": size.bytes, "measured_at": at}
@@ -65,7 +61,7 @@ class StoredSizes:
             self._c.execute(sa.insert(stored).values(owner=owner, **values))
 
     def look_again(self, owner: str) -> None:
-        """Nobody knows what there is any more: it is to be measured soon."""
+        """Nobody knows what there is any more, or it may have been counted twice: it is to be measured soon."""
         self._c.execute(sa.update(stored).where(_s.owner == owner).values(measured_at=None))
 
 

@@ -82,6 +82,15 @@ class PosixStore:
     ) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(pool, functools.partial(call, *args, **kw))
 
+    async def _whole(self, pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+        """To its end, whoever gives up: what it uses must not be closed under it."""
+        running = self._submit(pool, call, *args, **kw)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
     async def ensure(self, root: Root) -> None:
         """See the port."""
         await self._submit(self._looks, self._ensure, root)
@@ -203,26 +212,17 @@ class PosixStore:
         writable(root)
         writing = Writing(self.ground, root, path, replace, if_etag)
         try:
-            await self._whole(writing.begin)
+            await self._whole(self._writes, writing.begin)
             batch: list[bytes] = []
             async for piece in pieces:
                 batch.append(piece)
                 if sum(map(len, batch)) >= BATCH:
-                    await self._whole(writing.put, batch)
+                    await self._whole(self._writes, writing.put, batch)
                     batch = []
-            return await self._whole(writing.end, batch)
+            return await self._whole(self._writes, writing.end, batch)
         finally:
             if writing.open:
-                await self._whole(writing.close)
-
-    async def _whole(self, call: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
-        """In a thread, to its end: the file must not be closed under it."""
-        writing = self._submit(self._writes, call, *args, **kw)
-        try:
-            return await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await asyncio.wait([writing])
-            raise
+                await self._whole(self._writes, writing.close)
 
     async def move(self, root: Root, source: str, target_root: Root, target: str, *, replace: bool = False) -> None:
         """See the port."""
@@ -236,12 +236,7 @@ class PosixStore:
 
     async def fill(self, root: Root, path: str, entries: Iterator[NewEntry], ticket: str, progress: Progress) -> Size:
         """See the port. Where the caller gives up, its entries must end, or raise."""
-        filling = self._submit(self._long, fill, self.ground, root, path, entries, progress)
-        try:
-            return await asyncio.shield(filling)
-        except asyncio.CancelledError:
-            await asyncio.wait([filling])
-            raise
+        return await self._whole(self._long, fill, self.ground, root, path, entries, progress)
 
     async def discard(self, root: Root, path: str, ticket: str) -> Size:
         """See the port."""

@@ -297,3 +297,21 @@ async def close_hub_client() -> None:
     from jupyterhub.httpclient import JupyterHubHTTPClient
 
     await JupyterHubHTTPClient.loop_instance().close()
+
+
+async def killed(*_: Any, **__: Any) -> None:
+    """In place of a call that never came back."""
+    await asyncio.get_running_loop().create_future()
+
+
+class Kept:
+    """A store that another service still uses."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def close(self) -> None:
+        """Not yet."""

@@ -20,7 +20,7 @@ from collegium.domain.groups import Group
 from collegium.domain.quota import Limits
 from collegium.services.files import rounds as file_rounds
 from collegium.services.files import runner as runner_module
-from integration.services.harness import Clock, FakeHub, Service, running_service
+from integration.services.harness import Clock, FakeHub, Kept, Service, killed, running_service
 
 F = "/groups/physics/files"
 
@@ -263,7 +263,7 @@ async def test_a_task_whose_process_died_is_finished_by_another(
             await put(first, name, name.encode())
         await do(first, "delete", paths=["r"])
         (trashed,) = (await first.client().get(f"{F}/trash")).json()["items"]
-        monkeypatch.setattr(runner_module.TaskRunner, "_end", _killed)
+        monkeypatch.setattr(runner_module.TaskRunner, "_end", killed)
         monkeypatch.setattr(runner_module, "PATIENCE", 0.2)
         for what, body in (
             ("move", {"source": "m", "target": "m2"}),
@@ -275,7 +275,7 @@ async def test_a_task_whose_process_died_is_finished_by_another(
         assert sorted(await names(first)) == ["c", "c2", "m2", "r"]
         monkeypatch.undo()
         clock.forward(60)
-        async with running_service(seeded, hub, clock=clock, store=_Kept(store)) as second:
+        async with running_service(seeded, hub, clock=clock, store=Kept(store)) as second:
             await second.round()
             assert second.context.controller is not None and second.context.controller.files is not None
             await second.context.controller.files.settle()
@@ -290,23 +290,6 @@ async def test_a_task_whose_process_died_is_finished_by_another(
             await second.round()
             await second.context.controller.files.settle()
             assert await used(second) == 5
-
-
-async def _killed(*_: Any, **__: Any) -> None:
-    await asyncio.get_running_loop().create_future()
-
-
-class _Kept:
-    """A store that another service still uses."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def close(self) -> None:
-        """Not yet."""
 
 
 # Storage.
@@ -397,7 +380,7 @@ async def test_counting_keeps_nobody_waiting(service: Service, clock: Clock, mon
         known = set(uow.stored.sizes())
     # One at a time, since it took so long; who changes all the time is not the only one whose turn comes.
     for _ in range(len(known) - 1):
-        await service.database.writing(lambda uow: uow.stored.doubt(owners[0]))
+        await service.database.writing(lambda uow: uow.stored.look_again(owners[0]))
         files.look_again()
         await service.round()
         await files.settle()

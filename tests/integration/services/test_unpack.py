@@ -20,7 +20,7 @@ from collegium.services.files import runner as runner_module
 from collegium.stores.posix import PosixStore
 from collegium.stores.s3_reading import S3File
 from collegium_client import AsyncClient, Client, errors
-from integration.services.harness import Clock, FakeHub, Service, running_service
+from integration.services.harness import Clock, FakeHub, Kept, Service, killed, running_service
 from support.s3 import shared_server
 from support.s3_place import Place
 
@@ -169,9 +169,9 @@ async def test_another_process_takes_it_up(
         await put(first, "new/old", b"old")
         before = await used(first)
         if cut == "before":
-            monkeypatch.setattr(PosixStore, "fill", _killed)
+            monkeypatch.setattr(PosixStore, "fill", killed)
         else:
-            monkeypatch.setattr(runner_module.TaskRunner, "_end", _killed)
+            monkeypatch.setattr(runner_module.TaskRunner, "_end", killed)
         monkeypatch.setattr(runner_module, "PATIENCE", 0.2)
         monkeypatch.setattr(runner_module, "BEAT", 1e6)
         for target, replace in (("new", True), ("other", False)):
@@ -183,7 +183,7 @@ async def test_another_process_takes_it_up(
             await asyncio.sleep(0.01)
         monkeypatch.undo()
         clock.forward(60)
-        async with running_service(seeded, hub, clock=clock, store=_Kept(first.context.store)) as second:
+        async with running_service(seeded, hub, clock=clock, store=Kept(first.context.store)) as second:
             await second.round()
             rounds = second.context.controller and second.context.controller.files
             assert rounds is not None
@@ -198,23 +198,6 @@ async def test_another_process_takes_it_up(
             for target in ("new", "other"):
                 assert await tree(second, target) == TREE
             assert await trash(second) == ["new"] and await used(second) == before + 2 * SIZE
-
-
-async def _killed(*_: Any, **__: Any) -> None:
-    await asyncio.get_running_loop().create_future()
-
-
-class _Kept:
-    """A store that another service still uses."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def close(self) -> None:
-        """Not yet."""
 
 
 async def test_on_s3(seeded: Database, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,8 +62,8 @@ class HealthRounds:
         self._lease, self._metrics, self._clock, self._every = lease, metrics, clock, every.total_seconds()
         self._task: asyncio.Task[None] | None = None
         self._due = self._next = 0.0
-        self._known: dict[str, _Declared] = {}
-        self._looked: dict[str, float] = {}
+        #: What each was at its latest look, and when that was.
+        self._known: dict[str, tuple[_Declared, float]] = {}
 
     async def round(self) -> None:
         """Begin to look, at everything where that is due, else at what is new or has changed."""
@@ -79,18 +79,19 @@ class HealthRounds:
         if whole:
             self._due = moment + self._every
         now = {dataset.name for dataset in todo}
-        self._looked = {name: moment if name in now else self._looked[name] for name in found}
-        self._known = {name: each if name in now else self._known[name] for name, each in found.items()}
+        self._known = {name: (each, moment) if name in now else self._known[name] for name, each in found.items()}
         if todo or whole:
             self._task = asyncio.create_task(self._look_at(todo, list(found)))
             self._task.add_done_callback(self._ended)
 
     def _is_due(self, name: str, new: _Declared, moment: float) -> bool:
         """Has anything changed? Of what is stored many small changes are looked at together."""
-        known = self._known.get(name)
-        if known is None or replace(new, stored=known.stored) != known:
+        if name not in self._known:
             return True
-        return new.stored != known.stored and moment >= self._looked[name] + FRESH
+        known, looked = self._known[name]
+        if replace(new, stored=known.stored) != known:
+            return True
+        return new.stored != known.stored and moment >= looked + FRESH
 
     async def settle(self) -> None:
         """Wait for what was begun."""

@@ -101,7 +101,7 @@ class Ends:
             Ledger().settle(uow, WorkloadKind.UPLOAD, upload.id, upload.root.owner, change)
             if again:
                 # The file may have been in sight, and measured, since the first try.
-                uow.stored.doubt(upload.root.owner)
+                uow.stored.look_again(upload.root.owner)
             self._tell(uow, after, "Uploaded", f"{upload.path} was uploaded.")
             uow.announce()
             return after

@@ -14,6 +14,7 @@ from collegium.services.incoming import CutOff, Incoming
 from collegium.services.refusals import ChecksumMismatch
 from collegium.services.uploads.ends import transfer_of
 from collegium.services.uploads.protocol import Checksum
+from collegium.services.uploads.taking import Taking
 from collegium.stores.port import FileStore
 
 #: Seconds that a request waits for its file to become visible; then it is answered, and the rest goes on.
@@ -45,7 +46,7 @@ class Keeper(Protocol):
         """It is known what became of a request."""
 
 
-class Reception:
+class Reception(Taking):
     """From the decision that these bytes may come to the row that says what became of them.
 
     ``length`` is of the body, None where nobody said it. ``fresh``: nobody was told of the upload yet, so that it goes
@@ -55,28 +56,17 @@ class Reception:
     def __init__(
         self, upload: Upload, length: int | None, checksum: Checksum | None, keeper: Keeper, *, fresh: bool = False
     ) -> None:
-        self.upload, self._length, self._checksum, self._keeper = upload, length, checksum, keeper
+        super().__init__(upload)
+        self._length, self._checksum, self._keeper = length, checksum, keeper
         self._fresh = fresh
         self._start = self._at = upload.offset
         self._room = upload.offset + (length or 0)
         self._digest = checksum.begin() if checksum else None
-        self._incoming: Incoming | None = None
-        self._stopped: DomainError | None = None
         self._excess = False
-        #: Set when the row says what became of this request.
-        self.settled = asyncio.Event()
-
-    def stop(self, error: DomainError) -> None:
-        """No further byte of this request is taken."""
-        self._stopped = self._stopped or error
-        if self._incoming is not None:
-            self._incoming.cut_off(error)
 
     async def run(self, incoming: Incoming) -> Upload:
         """Take the body. Answers with the upload after it; raises what was wrong, after that was dealt with."""
-        self._incoming = incoming
-        if self._stopped is not None:
-            incoming.cut_off(self._stopped)
+        self._take(incoming)
         # Whatever becomes of the request, its bytes are accounted for.
         task = asyncio.create_task(self._run(incoming))
         return await asyncio.shield(task)

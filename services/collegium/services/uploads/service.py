@@ -24,6 +24,7 @@ from collegium.services.uploads.ends import Ends, transfer_of
 from collegium.services.uploads.models import StoreOut, UploadOut, UploadPage
 from collegium.services.uploads.protocol import Asked, Checksum
 from collegium.services.uploads.reception import Displaced, Reception, displaced, too_much
+from collegium.services.uploads.taking import Taking
 from collegium.services.uploads.views import upload_out
 from collegium.services.uploads.whole import SMALL, Whole, visible
 from collegium.stores.port import Transfer
@@ -50,7 +51,7 @@ class UploadService:
         self._database, self._ends, self._clock = database, ends, clock
         self._beginnings = Beginnings(database, places, clock, options)
         self.store, self.options = places.store, options
-        self._receptions: dict[str, Reception | Whole] = {}
+        self._receptions: dict[str, Taking] = {}
 
     def store_out(self) -> StoreOut:
         """What senders should know."""
@@ -68,9 +69,7 @@ class UploadService:
             return await self._whole(await self._beginnings.plan(by, group, asked), None).keep([])
         return await self._beginnings.make(by, group, asked)
 
-    async def begin(
-        self, by: By, group: str, asked: Asked, length: int | None, checksum: Checksum | None
-    ) -> Reception | Whole:
+    async def begin(self, by: By, group: str, asked: Asked, length: int | None, checksum: Checksum | None) -> Taking:
         """Begin one whose first bytes follow at once; ``length`` of them, if that is known."""
         if asked.size is not None and (length or 0) > asked.size:
             raise too_much(asked.size, length or 0)
@@ -186,17 +185,16 @@ class UploadService:
         self._receptions[upload.id] = whole
         return whole
 
-    async def check(self, reception: Reception | Whole) -> None:
+    async def check(self, reception: Taking) -> None:
         """Stop a request whose upload another process has gone on with."""
-        if isinstance(reception, Whole):
-            # Nobody goes on with what nobody was told of.
+        if not reception.displaceable:
             return
         upload = reception.upload
         row = await self._database.reading(lambda uow: uow.uploads.get(upload.group, upload.id))
         if row is None or row.sender != upload.sender:
             reception.stop(displaced())
 
-    def over(self, reception: Reception | Whole) -> None:
+    def over(self, reception: Taking) -> None:
         """It is known what became of a request."""
         if self._receptions.get(reception.upload.id) is reception:
             del self._receptions[reception.upload.id]

@@ -20,8 +20,7 @@ from collegium.services.refusals import PreconditionFailed
 from collegium.services.uploads import protocol as tus
 
 if TYPE_CHECKING:
-    from collegium.services.uploads.reception import Reception
-    from collegium.services.uploads.whole import Whole
+    from collegium.services.uploads.taking import Taking
 
 #: Seconds without a byte after which a sender counts as gone.
 STALL = 60.0
@@ -35,7 +34,7 @@ class TusHandler(IncomingHandler):
     """Decides and finds the upload before a byte of the body is read; then the bytes go to the store as they come."""
 
     upload: Upload | None = None
-    _reception: Reception | Whole | None = None
+    _reception: Taking | None = None
     _checked = _heard = 0.0
     _dropped = 0
     _watch: asyncio.TimerHandle | None = None

@@ -19,14 +19,18 @@ from collegium.services.uploads.beginning import Beginnings
 from collegium.services.uploads.ends import Ends, transfer_of
 from collegium.services.uploads.protocol import Checksum
 from collegium.services.uploads.reception import PATIENCE, mismatch
+from collegium.services.uploads.taking import Taking
 from collegium.stores.port import FileStore
 
 #: Bytes of a file that is awaited in memory: no more than of any other body that waits there.
 SMALL = BUFFER
 
 
-class Whole:
+class Whole(Taking):
     """One of them. ``upload`` is as it was planned; it has no row before its body has come."""
+
+    #: Nobody goes on with what nobody was told of.
+    displaceable = False
 
     def __init__(
         self,
@@ -35,26 +39,15 @@ class Whole:
         store: FileStore,
         beginnings: Beginnings,
         ends: Ends,
-        over: Callable[[Whole], None],
+        over: Callable[[Taking], None],
     ) -> None:
-        self.upload, self._checksum = upload, checksum
+        super().__init__(upload)
+        self._checksum = checksum
         self._store, self._beginnings, self._ends, self._over = store, beginnings, ends, over
-        self._incoming: Incoming | None = None
-        self._stopped: DomainError | None = None
-        #: Set when it is known what became of the bytes.
-        self.settled = asyncio.Event()
-
-    def stop(self, error: DomainError) -> None:
-        """No further byte is taken; what has come whole is kept."""
-        self._stopped = self._stopped or error
-        if self._incoming is not None:
-            self._incoming.cut_off(error)
 
     async def run(self, incoming: Incoming) -> Upload:
         """Take the body. Answers with the upload after it; raises what was wrong, and then nothing is left of it."""
-        self._incoming = incoming
-        if self._stopped is not None:
-            incoming.cut_off(self._stopped)
+        self._take(incoming)
         try:
             pieces = await self._await(incoming)
         except BaseException:
