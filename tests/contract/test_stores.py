@@ -8,6 +8,7 @@ import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
