@@ -60,7 +60,7 @@ class Counted:
 
 
 class Held:
-    """A progress that stays where it is until its gate is open; where it must not wait, it gives its work up at once."""
+    """A progress that stays where it is until its gate is open; where it must not wait, it gives its work up."""
 
     def __init__(self) -> None:
         self.begun, self.gate = False, threading.Event()
